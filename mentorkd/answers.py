@@ -28,7 +28,7 @@ def answer_kind(name:str, # As the user typed it
     if name not in KINDS: raise InputError(f"Answer kind {name!r} is not known", "It decides how answers are read and compared", f"Use one of {', '.join(KINDS)}")
     return KINDS[name]
 
-# %% ../nbs/01_answers.ipynb #801b7326
+# %% ../nbs/01_answers.ipynb #c0a98eba
 NUMBER = r'[-−]?\$?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+|(?<=\d))'
 
 def _number(text:str)->str|None:
@@ -42,6 +42,10 @@ def _choice(text:str, letters:str)->str|None:
     if not found or re.search(rf'\([{letters}]\)', text[found.end(1) if found[1] else found.end(2):].lstrip(')')): return None
     return found[1] or (found[2] if re.fullmatch(rf'[{letters}](?:[).:].*)?', text, re.S) else None)
 
+def _yesno(text:str)->str|None:
+    found = re.fullmatch(r'(yes|no)(?:(?:[,.;:]| -) .*)?', text)
+    return found[1] if found and len(set(re.findall(r'\b(?:yes|no)\b', text))) == 1 else None
+
 def normalise(answer:str, # An answer on its own, without the steps
               kind:AnswerKind, # How to read it
              )->str|None: # Normal form, None when it is not an answer of the kind
@@ -50,7 +54,7 @@ def normalise(answer:str, # An answer on its own, without the steps
     if kind.name == 'choice': return _choice(text, kind.letters)
     text = text.removesuffix('.').strip('"\'`*“”‘’ ')
     if kind.name == 'number': return _number(text)
-    if kind.name == 'yesno': return text.lower() if text.lower() in ('yes', 'no') else None
+    if kind.name == 'yesno': return _yesno(text.lower())
     return text.casefold() or None
 
 # %% ../nbs/01_answers.ipynb #58a08822

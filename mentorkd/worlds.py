@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PEOPLE', 'GAINS', 'LOSSES', 'THINGS', 'COLOURS', 'ORDER', 'WORLDS', 'Problem', 'arithmetic', 'arithmetic_steps',
-           'name', 'letters', 'letters_steps', 'shuffled', 'replay', 'shuffled_steps', 'World', 'problems', 'is_hard',
+           'name', 'letters', 'letters_steps', 'swapped', 'shuffled', 'shuffled_steps', 'World', 'problems', 'is_hard',
            'teach']
 
 # %% ../nbs/02a_worlds.ipynb #e73b2a82
@@ -13,14 +13,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from .records import Question, digest, question_ids
 
-# %% ../nbs/02a_worlds.ipynb #a8cfe574
+# %% ../nbs/02a_worlds.ipynb #fe88ad84
 @dataclass(frozen=True)
 class Problem:
     "A generated question that knows its own solution."
     question: str # The text
     answer: str # Gold
     steps: tuple # Task-specific steps
-    end: str # What the last step comes to; equals the gold's meaning
+    end: str # What is asked of the last step
 
 PEOPLE = "Tom Ann Bob Sue Max Liz Eva Dan".split()
 
@@ -83,48 +83,45 @@ def letters_steps(p:Problem, # From `letters`
     said = [(f"The last letter of {w} is {c}.", f"{w} ends in {c}.", f"{w}: {c},")[style] for (w, _), c in zip(p.steps, read)]
     return ' '.join(said).rstrip(','), ''.join(read)
 
-# %% ../nbs/02a_worlds.ipynb #de3e1d87
+# %% ../nbs/02a_worlds.ipynb #66a944ed
 COLOURS = "red blue green white black pink".split()
 ORDER = ('First', 'Then', 'Finally')
 
+def swapped(state:str, # Letters in the cups, such as `ABC`
+            i:int, # Cup, 1 to 3
+            j:int, # Cup, 1 to 3
+           )->str: # Letters after the swap
+    "The state after two cups have swapped their balls."
+    cups = list(state)
+    cups[i - 1], cups[j - 1] = cups[j - 1], cups[i - 1]
+    return ''.join(cups)
+
 def shuffled(rng:random.Random, # Source of chance
              n_steps:int|None=None, # Swaps, 3 unless given
-            )->Problem: # With steps (person, person) and, first, the people and colours
-    "Who holds which ball after some swaps, as a choice of three."
-    people, colours = rng.sample(PEOPLE, 3), rng.sample(COLOURS, 3)
-    swaps = [tuple(rng.sample(people, 2)) for _ in range(n_steps or 3)]
-    asked, (state, *_) = rng.choice(people), replay(people, colours, swaps)[-1:]
-    told = [f"{ORDER[i]}, {a} and {b} swap." for i, (a, b) in enumerate(swaps)]
-    holds = ', '.join(f"{w} has the {c} ball" for w, c in zip(people, colours))
-    choices = ', '.join(f"({l}) {c} ball" for l, c in zip('ABC', colours))
-    return Problem(f"{holds}. {' '.join(told)} At the end {asked} has the: {choices}?", 'ABC'[colours.index(state[asked])],
-                   (tuple(people), tuple(colours), tuple(swaps), asked), state[asked])
+            )->Problem: # With steps (cup, cup, letters after)
+    "Which ball is in a cup after some swaps, as a choice of three."
+    state, steps, asked = 'ABC', [], rng.randrange(1, 4)
+    for _ in range(n_steps or 3):
+        i, j = rng.sample((1, 2, 3), 2)
+        state = swapped(state, i, j); steps.append((i, j, state))
+    told = ' '.join(f"{ORDER[k]}, cups {i} and {j} swap." for k, (i, j, _) in enumerate(steps))
+    balls = ', '.join(f"({l}) {c} ball" for l, c in zip('ABC', rng.sample(COLOURS, 3)))
+    return Problem(f"Cups 1, 2 and 3 hold: {balls}. {told} Which ball is in cup {asked} at the end?", state[asked - 1], tuple(steps), str(asked))
 
-def replay(people:list[str], # Names
-           colours:list[str], # Ball of each person at the start
-           swaps:list[tuple[str, str]], # Who swaps with whom, in order
-          )->list[dict[str, str]]: # Person → colour at the start and after each swap
-    "Replay the swaps exactly."
-    states = [dict(zip(people, colours))]
-    for a, b in swaps: states.append({**states[-1], a: states[-1][b], b: states[-1][a]})
-    return states
-
-# %% ../nbs/02a_worlds.ipynb #53191e3c
 def shuffled_steps(p:Problem, # From `shuffled`
                    style:int, # Wording 0, 1 or 2
                    slip:int|None=None, # Swap that is overlooked
                    rng:random.Random|None=None, # Not used; the same signature for every task
                   )->tuple[str, str]: # Rationale and the letter it ends on
-    "Who swaps what and the state after it, in one of three wordings."
-    people, colours, swaps, asked = p.steps
-    states = replay(people, colours, [s if i != slip else (s[0], s[0]) for i, s in enumerate(swaps)])
-    tell = lambda s: ', '.join(f"{w} {s[w]}" for w in people)
-    said = [(f"After step {i+1} with {a} {old[a]} and {b} {old[b]}: {tell(new)}.", f"{a} {old[a]} and {b} {old[b]} swap: {tell(new)}.",
-             f"{a} has {old[a]}, {b} has {old[b]}. Now {tell(new)}.")[style] for i, ((a, b), old, new) in enumerate(zip(swaps, states, states[1:]))]
-    end = states[-1][asked]
-    return ' '.join([*said, f"{asked} has {end}."]), 'ABC'[colours.index(end)]
+    "The letters after each swap, in one of three wordings."
+    state, said = 'ABC', []
+    for k, (i, j, _) in enumerate(p.steps):
+        state = state if k == slip else swapped(state, i, j)
+        now = ' '.join(state)
+        said.append((f"After step {k+1} with {i} and {j} there are {now}.", f"Cups {i} and {j} swap: {now}.", f"Now {i} and {j} gives {now}.")[style])
+    return f"Start with A B C. {' '.join(said)}", state[int(p.end) - 1]
 
-# %% ../nbs/02a_worlds.ipynb #ea50d85c
+# %% ../nbs/02a_worlds.ipynb #490b3c40
 @dataclass(frozen=True)
 class World:
     "A generated task."
@@ -137,7 +134,7 @@ class World:
 WORLDS = {w.name: w for w in [
     World('chain_arithmetic', 'number', arithmetic, arithmetic_steps, "word problems of two to four steps"),
     World('last_letters', 'text', letters, letters_steps, "last letters of four made-up names, joined"),
-    World('shuffled_objects', 'choice', shuffled, shuffled_steps, "three people, three balls, three swaps")]}
+    World('shuffled_objects', 'choice', shuffled, shuffled_steps, "three cups, three balls, three swaps")]}
 
 # %% ../nbs/02a_worlds.ipynb #28955a09
 def problems(world:World, # One of `WORLDS`
@@ -150,7 +147,7 @@ def problems(world:World, # One of `WORLDS`
     splits = [s for s, n in sizes.items() for _ in range(n)]
     return {i: (Question(i, p.question, p.answer, s), p) for i, p, s in zip(question_ids(made), made.values(), splits)}
 
-# %% ../nbs/02a_worlds.ipynb #6d102f2d
+# %% ../nbs/02a_worlds.ipynb #d44a712d
 def is_hard(question_id:str, # Decides
             wrong_share:float, # Share of questions, 0 to 1
            )->bool: # The same on every call
@@ -168,6 +165,6 @@ def teach(world:World, # Of the problem
     rng = random.Random(digest(question_id, sample, seed))
     style = rng.randrange(3)
     if not is_hard(question_id, wrong_share): return world.write(p, style)
-    slips = [world.write(p, style, i, rng) for i in range(len(p.steps) if world.name != 'shuffled_objects' else len(p.steps[2]))]
+    slips = [world.write(p, style, i, rng) for i in range(len(p.steps))]
     wrong = [s for s in slips if s[1] != p.answer]
     return rng.choice(wrong) if wrong else world.write(p, style)

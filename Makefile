@@ -1,0 +1,33 @@
+# Everything happens in one environment; TORCH and PYTHON can be given: make run TORCH='torch==2.13.0 --index-url ADDRESS'
+TORCH  ?= torch==2.13.0
+PYTHON ?= python3
+VENV   ?= .venv
+BIN     = $(VENV)/bin
+READY   = $(VENV)/.ready
+# One thread a worker: the tiny models are too small for more
+TESTENV = PATH="$(abspath $(BIN)):$$PATH" OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1
+
+.PHONY: run test lab docs tiny study readme
+run: $(READY)
+	$(BIN)/mentorkd run
+test: $(READY)
+	$(TESTENV) $(BIN)/nbdev_test --n_workers 2 --timing
+	$(TESTENV) $(BIN)/python -m pytest -q tests
+lab: $(READY)
+	cd nbs && ../$(BIN)/jupyter lab
+docs: $(READY)
+	$(BIN)/python .ci/docs.py
+readme: $(READY)
+	$(BIN)/jupyter nbconvert --to markdown --output-dir . --output README nbs/index.ipynb
+# The slow cells of a notebook, with their outputs written into it
+tiny: $(READY)
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace nbs/tutorials/make_tiny_models.ipynb
+study: $(READY)
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace nbs/tutorials/end_to_end.ipynb
+
+$(READY): setup.py settings.ini constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; give PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q $(TORCH) -c constraints.txt
+	$(BIN)/pip install -q -e '.[dev]' -c constraints.txt
+	touch $@

@@ -1,0 +1,59 @@
+"On the authors' released files. Read from MENTORKD_DATA; there a missing file is a failure."
+import os
+
+import pytest
+
+pytestmark = pytest.mark.skipif('MENTORKD_DATA' not in os.environ, reason='MENTORKD_DATA is not set: the released files are not on this machine')
+
+
+@pytest.fixture(scope='module')
+def result(tmp_path_factory):
+    from mentorkd.pipeline import run
+    return run(task='tracking_shuffled_objects', updates=6, mentor_updates=6, evals=1, max_new_tokens=16, mentor_samples=1, out=tmp_path_factory.mktemp('real')/'run', say=lambda line: None)
+
+
+def test_gpt35_rationales_go_through_the_whole_pipeline(result):
+    r = result.report
+    assert r['counts']['questions'] == dict(train=473, dev=52, test=225)
+    assert r['teacher']['correct'] == 113 and r['teacher']['n'] == 225
+    assert r['student']['n'] == r['vanilla']['n'] == 225
+    assert r['counts']['teacher']['attempts'] == r['counts']['teacher']['correct'] == r['counts']['D_teacher']
+
+
+def test_the_report_says_what_to_expect(result):
+    notes = ' '.join(result.report['notes'])
+    assert 'random weights' in notes and 'chance' in notes and 'carved' in notes
+
+
+def test_a_file_that_differs_is_refused(tmp_path, monkeypatch):
+    from mentorkd.records import InputError
+    from mentorkd.tasks import load_paper
+    (tmp_path/'skeleton').mkdir()
+    (tmp_path/'skeleton'/'svamp_train.json').write_text('[]')
+    monkeypatch.setenv('MENTORKD_DATA', str(tmp_path))
+    with pytest.raises(InputError, match='differs from the released file'): load_paper('svamp')
+
+
+@pytest.mark.parametrize('task', ['commonsense_qa', 'gsm8k'])
+def test_missing_annotations_are_named(task):
+    from mentorkd.pipeline import released_rows
+    from mentorkd.records import InputError
+    with pytest.raises(InputError, match=f'{task}_3_train.json.*Download'): released_rows(task, 'train')
+
+
+def test_real_t5_tokenizer_loses_what_the_report_counts(tmp_path):
+    from pathlib import Path
+    import torch
+    from transformers import T5Config, T5ForConditionalGeneration, T5TokenizerFast
+    from mentorkd.models import Backbone, carries, encode
+    from mentorkd.records import Example
+    model = Path(os.environ['MENTORKD_DATA']).parent.parent/'models'/'spiece.model'
+    if not model.is_file(): pytest.skip('no sentencepiece file beside the data')
+    (tmp_path/'spiece.model').write_bytes(model.read_bytes())
+    tok = T5TokenizerFast.from_pretrained(tmp_path)
+    assert len(tok) == 32100
+    b = Backbone(T5ForConditionalGeneration(T5Config(vocab_size=32128, d_model=8, d_kv=4, d_ff=8, num_layers=1, num_heads=2, decoder_start_token_id=0)), tok, 't5')
+    assert carries(b, 'Tom has 3 apples.')
+    for lost in '<\\^`{}~': assert not carries(b, f'a {lost} b')
+    for folded in ('a\nb', 'a  b'): assert not carries(b, folded)
+    assert encode(b, [Example('1', '1 < 2?', 'Yes. --> yes', 'teacher')]).not_carried == 1
