@@ -13,7 +13,7 @@ from .prompts import MARKS
 from .records import InputError
 from .tasks import EMBEDDED, find_task
 
-# %% ../nbs/10b_settings.ipynb #e7684360
+# %% ../nbs/10b_settings.ipynb #75c8dd0f
 @dataclass(frozen=True)
 class Settings:
     "What a run is told."
@@ -54,7 +54,7 @@ class Settings:
     warmup: float = .1 # Share of the updates
     evals: int = 4 # How often dev is scored
     max_length: int = 512 # Tokens of a question or a label
-    max_new_tokens: int = 96 # Tokens that a model may write
+    max_new_tokens: int = 256 # Tokens that a model may write
     write_batch: int = 128 # Texts that are written at once
     bf16: bool = False # bfloat16 autocast
 

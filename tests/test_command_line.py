@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-QUICK = '--updates 6 --mentor-updates 6 --evals 1 --teacher-samples 3'.split()
+QUICK = '--updates 6 --mentor-updates 6 --evals 1 --teacher-samples 3 --max-new-tokens 48'.split()
 COMMAND = Path(sys.executable).parent/'mentorkd'
 
 
