@@ -6,7 +6,8 @@
 __all__ = ['Backbone', 'load_config', 'load', 'from_scratch', 'LoRA', 'add_lora', 'Encoded', 'carries', 'encode', 'aligned',
            'RowNoise', 'ModelGenerator']
 
-# %% ../nbs/08_models.ipynb #090a087e
+# %% ../nbs/08_models.ipynb #a9c2104f
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,7 @@ from .losses import IGNORE
 from .records import Example, InputError, Question, digest
 from .tiny import TINY, bpe_tokenizer, new_tiny, tiny_folder
 
-# %% ../nbs/08_models.ipynb #336b7122
+# %% ../nbs/08_models.ipynb #93841556
 @dataclass
 class Backbone:
     "A language model with its tokenizer."
@@ -27,16 +28,19 @@ class Backbone:
     tokenizer: PreTrainedTokenizerBase # Of the model
     name: str # Where it came from
     @property
-    def seq2seq(self)->bool: return self.model.config.is_encoder_decoder
+    def seq2seq(self)->bool:
+        "Encoder-decoder, or decoder-only?"
+        return self.model.config.is_encoder_decoder
     @property
-    def vocab_size(self)->int: return self.model.config.vocab_size
+    def vocab_size(self)->int:
+        "Width of the logits; may be padded beyond the tokenizer's length."
+        return self.model.config.vocab_size
     def save(self, folder:str|Path)->None: # Folder that `from_pretrained` reads
         "Write model and tokenizer; LoRA weights are merged first."
         model = self.model.merge_and_unload() if hasattr(self.model, 'merge_and_unload') else self.model
         model.save_pretrained(folder); self.tokenizer.save_pretrained(folder)
     def copy(self)->"Backbone":
         "The same weights again, to be trained on their own."
-        import copy
         return Backbone(copy.deepcopy(self.model), self.tokenizer, self.name)
 
 def _source(name:str)->str: return str(tiny_folder(name)) if name in TINY else name
@@ -153,7 +157,7 @@ class RowNoise(LogitsProcessor):
         noisy = best/self.temperature - (-u.clamp_min(1e-20).log()).log()
         return torch.full_like(scores, -torch.inf).scatter(-1, at, noisy.to(scores.dtype))
 
-# %% ../nbs/08_models.ipynb #f7c1ae3d
+# %% ../nbs/08_models.ipynb #16b227b5
 class ModelGenerator:
     "A mentor or student as a generator."
     def __init__(self,
@@ -171,7 +175,7 @@ class ModelGenerator:
         self.key = f'{key}:{max_new_tokens}:{temperature}:{top_k}'
     def __call__(self, questions:list[Question], n:int=1, seed:int=0)->Iterator[list[str]]:
         "n texts a question, in the questions' order; batches hold questions of like length."
-        step = max(1, self.batch_size//n)
+        step = max(1, self.batch_size//max(1, n))
         for start in range(0, len(questions), 8*step):
             block, texts = questions[start:start + 8*step], {}
             order = sorted(range(len(block)), key=lambda i: len(block[i].question))

@@ -6,13 +6,14 @@
 __all__ = ['CURVE', 'load_data', 'released_rows', 'teachers', 'is_scratch', 'model_key', 'backbone', 'check_models',
            'Distillation', 'dev_score', 'updates_for', 'all_notes', 'curves', 'cases', 'Result', 'run']
 
-# %% ../nbs/11_pipeline.ipynb #d5f3538e
+# %% ../nbs/11_pipeline.ipynb #7fae9ca6
 import hashlib, json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 import torch
 from fastcore.basics import patch
+from tqdm.auto import tqdm
 from transformers import AutoTokenizer
 from transformers.utils import logging
 from .attempts import ask, draw, examples, need_some, novel, yields
@@ -84,7 +85,7 @@ def check_models(s:Settings # Of the run
     sizes = [load_config(n).vocab_size for n in names]
     if s.lam > 0 and len(sizes) == 2: check_vocabularies(*sizes)
 
-# %% ../nbs/11_pipeline.ipynb #88120a5e
+# %% ../nbs/11_pipeline.ipynb #53998f7f
 class Distillation:
     "A run: its settings, its questions, its folder, and one method a stage."
     def __init__(self,
@@ -108,14 +109,25 @@ class Distillation:
         said = ask(self.teachers[0], self.questions['train'], self.kind, 'teacher', self.s.teacher_samples, extractor=self.s.extractor)
         need_some([a for a in said if a.ok], said)
     @property
-    def path(self)->Path: return self.folder.path
+    def path(self)->Path:
+        "The run folder."
+        return self.folder.path
     def attempts(self, name:str)->list[Attempt]: # From `<name>.jsonl`
         "The attempts that a stage wrote."
         return read_jsonl(self.path/f'{name}.jsonl', Attempt) if (self.path/f'{name}.jsonl').stat().st_size else []
-    def ask_stage(self, name:str, file:str, g:Callable[[], Generator], key:str, questions:list[Question], source:str, n:int=1)->str:
+    def ask_stage(self,
+        name:str, # Of the stage
+        file:str, # JSON lines that it writes
+        g:Callable[[], Generator], # Made only if the stage is
+        key:str, # Names the generator by content
+        questions:list[Question], # To ask
+        source:str, # `teacher`, `mentor` or `student`
+        n:int=1, # Attempts a question
+    )->str: # The stage's key
         "A stage in which somebody answers questions."
         def make(work):
-            rows = ask(g(), questions, self.kind, source, n, self.s.seed, self.s.extractor, work/'journal.jsonl')
+            with tqdm(total=len(questions), desc=name, leave=False) as bar:
+                rows = ask(g(), questions, self.kind, source, n, self.s.seed, self.s.extractor, work/'journal.jsonl', lambda done, _: bar.update(done - bar.n))
             write_jsonl(work/file, rows)
         return stage(self.folder, name, digest(name, key, [asdict(q) for q in questions], n, self.s.seed, self.s.extractor, asdict(self.kind)), [file], make)
 
@@ -132,7 +144,7 @@ def teach(self:Distillation)->None:
     self.D_teacher = examples(self.drawn, self.questions['train'], s.label_style)
     self.texts = [t for e in self.D_teacher for t in (e.prompt, e.label)]
 
-# %% ../nbs/11_pipeline.ipynb #758754c2
+# %% ../nbs/11_pipeline.ipynb #48b32021
 CURVE = ('step', 'loss', 'rd', 'sld', 'learning_rate', 'eval_accuracy')
 
 def dev_score(d:Distillation # Of the run
@@ -148,7 +160,15 @@ def writer(self:Distillation, b:Backbone, key:str)->ModelGenerator:
     return ModelGenerator(b, key, s.max_new_tokens, s.temperature, s.top_k, s.write_batch, max_length=s.max_length)
 
 @patch
-def fit(self:Distillation, name:str, model:str, lora:int, rows:list[Example], t:TrainSettings, mentor:str|None=None, mentor_key:str='')->str:
+def fit(self:Distillation,
+        name:str, # Of the stage and its folder
+        model:str, # Name of the model to start from
+        lora:int, # Rank, 0 for none
+        rows:list[Example], # To learn
+        t:TrainSettings, # How
+        mentor:str|None=None, # Folder of the mentor, for soft labels
+        mentor_key:str='', # Names the mentor by content
+       )->str: # The stage's key
     "A stage in which a model is trained; its outputs are a folder for `from_pretrained`."
     def make(work):
         soft = load(mentor, torch.bfloat16 if self.s.bf16 else torch.float32) if mentor and t.lam > 0 else None

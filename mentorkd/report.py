@@ -5,11 +5,10 @@
 # %% auto #0
 __all__ = ['WHO', 'COLOURS', 'STYLE', 'as_accuracy', 'rows', 'funnel', 'as_text', 'figure', 'picture', 'html_table', 'as_html']
 
-# %% ../nbs/10a_report.ipynb #88a510f2
+# %% ../nbs/10a_report.ipynb #5f52c445
 import base64, html, io
-from typing import TYPE_CHECKING
+from matplotlib.figure import Figure
 from .evaluate import Accuracy
-if TYPE_CHECKING: from matplotlib.figure import Figure
 
 # %% ../nbs/10a_report.ipynb #8ac52b46
 WHO = dict(teacher='Teacher', mentor='Mentor', vanilla='Vanilla-KD student', student='Mentor-KD student')
@@ -44,12 +43,11 @@ def as_text(report:dict # Of a run
         f"  weights of the loss: {report['weights']['rd']:.2f} · L_rd + {report['weights']['sld']:.2f} · L_sld", '',
         *line('Rows', funnel(report)), '', *line('Seconds', [(k, f'{v:.1f}') for k, v in report['seconds'].items()]), '', 'Notes', *(f'  {n}' for n in report['notes'])])
 
-# %% ../nbs/10a_report.ipynb #e002177c
+# %% ../nbs/10a_report.ipynb #f8ac3f5f
 def figure(report:dict, # Of a run
            curves:dict[str, list[dict]], # Model → logged values by step
-          )->"Figure": # Three panels
+          )->Figure: # Three panels
     "Accuracies with intervals, the filters' funnel, and the curves of training."
-    from matplotlib.figure import Figure
     fig = Figure(figsize=(11, 3.2), layout='constrained')
     left, middle, right = fig.subplots(1, 3, width_ratios=[1.1, 1, 1])
     _bars(left, report); _funnel(middle, report); _curves(right, curves)
@@ -78,11 +76,11 @@ def _curves(ax, curves)->None:
     ax.set(yscale='log', xlabel='update', title='L_rd (line) and dev accuracy (dots)'); dev.set_ylim(0, 1)
     if curves: ax.legend(fontsize=7)
 
-# %% ../nbs/10a_report.ipynb #9b6b3cd0
+# %% ../nbs/10a_report.ipynb #731b316e
 STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:60em;margin:auto;padding:1em;color:#222}table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.3em .6em;border-bottom:1px solid #ddd;vertical-align:top}
 img{max-width:100%}details{margin:.7em 0}code{white-space:pre-wrap;font-size:.9em}.wrap{overflow-x:auto}"""
 
-def picture(fig:"Figure" # To embed
+def picture(fig:Figure # To embed
            )->str: # An img tag
     "A figure as a picture inside the page, the same bytes each time."
     buffer = io.BytesIO()

@@ -94,7 +94,7 @@ def is_released(content:bytes, # Of a file
     if row['sha256']: return hashlib.sha256(content).hexdigest() == row['sha256']
     return hashlib.sha1(b'blob %d\0' % len(content) + content).hexdigest() == row['git_blob']
 
-# %% ../nbs/03_tasks.ipynb #e0ff68ba
+# %% ../nbs/03_tasks.ipynb #faac1a06
 def fetch(path:str, # In the released repository, such as `data/skeleton/svamp_test.json`
          )->Path: # On this machine, checked
     "A released file, from `MENTORKD_DATA` or downloaded once."
@@ -109,7 +109,7 @@ def fetch(path:str, # In the released repository, such as `data/skeleton/svamp_t
 def _download(path:str)->Path:
     import pooch
     try: return Path(pooch.retrieve(f'{SOURCE}/{path}', None, Path(path).name, pooch.os_cache('mentorkd')/Path(path).parent))
-    except Exception as e:  # whatever the network does, the user needs the same two ways out
+    except (OSError, ValueError) as e:  # requests' errors are OSErrors
         raise InputError(f"Could not download {SOURCE}/{path} ({type(e).__name__})", "The task's questions are in it", "Go online, or set MENTORKD_DATA to a folder that holds main/ and skeleton/") from e
 
 def read_released(path:str, # As for `fetch`

@@ -5,21 +5,21 @@
 # %% auto #0
 __all__ = ['OpenAITeacher']
 
-# %% ../nbs/05_teacher.ipynb #d77d833e
+# %% ../nbs/05_teacher.ipynb #00696523
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from openai import OpenAI
 from .answers import MARKS
 from .prompts import answer_prompt, reasoning_prompt
 from .records import InputError, Question, digest
-if TYPE_CHECKING: from openai import OpenAI
 
-# %% ../nbs/05_teacher.ipynb #8778be1c
+# %% ../nbs/05_teacher.ipynb #9d646a02
 class OpenAITeacher:
     "Two-stage zero-shot chain of thought over chat completions (section 3.1)."
     def __init__(self,
         model:str, # As the endpoint names it
-        client:"OpenAI|None"=None, # The client from the environment unless given
+        client:OpenAI|None=None, # The client from the environment unless given
         temperature:float=.7, # Appendix E
         max_tokens:int=512, # Of the rationale
         workers:int=8, # Requests under way at once
@@ -48,9 +48,7 @@ class OpenAITeacher:
                 texts = list(pool.map(lambda job: self.sample(*job, seed), [(q, s) for q in block for s in range(n)]))
                 yield from (texts[i*n:(i + 1)*n] for i in range(len(block)))
 
-def _client()->"OpenAI":
-    import os
-    from openai import OpenAI
+def _client()->OpenAI:
     if not (os.environ.get('OPENAI_API_KEY') or os.environ.get('OPENAI_BASE_URL')):
         raise InputError("OPENAI_API_KEY is not set", "The endpoint would refuse every request", "Set it, or set OPENAI_BASE_URL to a server of your own")
     return OpenAI(api_key=os.environ.get('OPENAI_API_KEY', 'none'), max_retries=5, timeout=120)

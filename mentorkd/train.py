@@ -78,16 +78,23 @@ class DistillationTrainer(Seq2SeqTrainer):
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
-# %% ../nbs/09_train.ipynb #648f8f81
+# %% ../nbs/09_train.ipynb #903c4299
 class Bar(TrainerCallback):
     "A tqdm bar with loss, its parts and dev accuracy, in a terminal and in a notebook."
     def __init__(self, title:str): self.title, self.bar, self.seen = title, None, {}
-    def on_train_begin(self, args, state, control, **kwargs): self.bar = tqdm(total=state.max_steps, initial=state.global_step, desc=self.title, leave=False)
-    def on_step_end(self, args, state, control, **kwargs): self.bar.update(1)
+    def on_train_begin(self, args, state, control, **kwargs):
+        "Open the bar where the run goes on."
+        self.bar = tqdm(total=state.max_steps, initial=state.global_step, desc=self.title, leave=False)
+    def on_step_end(self, args, state, control, **kwargs):
+        "One update more."
+        self.bar.update(1)
     def on_log(self, args, state, control, logs=None, **kwargs):
+        "Show the latest losses and dev accuracy."
         self.seen |= {k.removeprefix('eval_'): f'{v:.3f}' for k, v in (logs or {}).items() if k in ('rd', 'sld', 'eval_accuracy')}
         if self.bar is not None: self.bar.set_postfix(self.seen)
-    def on_train_end(self, args, state, control, **kwargs): self.bar.close()
+    def on_train_end(self, args, state, control, **kwargs):
+        "Close the bar."
+        self.bar.close()
 
 # %% ../nbs/09_train.ipynb #a702f202
 @dataclass

@@ -58,7 +58,7 @@ def arithmetic_steps(p:Problem, # From `arithmetic`
         count = after
     return ' '.join(said), str(count)
 
-# %% ../nbs/02a_worlds.ipynb #65be5797
+# %% ../nbs/02a_worlds.ipynb #877d3772
 def name(rng:random.Random, # Source of chance
         )->str: # A pronounceable name of three to six letters
     "A made-up first name."
@@ -66,10 +66,10 @@ def name(rng:random.Random, # Source of chance
     return ''.join(syllables).capitalize() + rng.choice(['', 'n', 'l', 's', 'r']) + ('' if len(syllables) > 1 else rng.choice('aeiou'))
 
 def letters(rng:random.Random, # Source of chance
-            n_steps:int|None=None, # Words, 4 unless given
+            n_steps:int|None=None, # Words, 5 unless given
            )->Problem: # With steps (word, its last letter)
     "Join the last letters of a few names."
-    words = [name(rng) for _ in range(n_steps or 4)]
+    words = [name(rng) for _ in range(n_steps or 5)]
     gold = ''.join(w[-1] for w in words)
     return Problem(f"Take the last letters of the words in {' '.join(words)} and concatenate them.", gold, tuple((w, w[-1]) for w in words), gold)
 
@@ -121,7 +121,7 @@ def shuffled_steps(p:Problem, # From `shuffled`
         said.append((f"After step {k+1} with {i} and {j} there are {now}.", f"Cups {i} and {j} swap: {now}.", f"Now {i} and {j} gives {now}.")[style])
     return f"Start with A B C. {' '.join(said)}", state[int(p.end) - 1]
 
-# %% ../nbs/02a_worlds.ipynb #490b3c40
+# %% ../nbs/02a_worlds.ipynb #6c40b30e
 @dataclass(frozen=True)
 class World:
     "A generated task."
@@ -133,7 +133,7 @@ class World:
 
 WORLDS = {w.name: w for w in [
     World('chain_arithmetic', 'number', arithmetic, arithmetic_steps, "word problems of two to four steps"),
-    World('last_letters', 'text', letters, letters_steps, "last letters of four made-up names, joined"),
+    World('last_letters', 'text', letters, letters_steps, "last letters of five made-up names, joined"),
     World('shuffled_objects', 'choice', shuffled, shuffled_steps, "three cups, three balls, three swaps")]}
 
 # %% ../nbs/02a_worlds.ipynb #28955a09
