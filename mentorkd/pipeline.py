@@ -297,13 +297,13 @@ def cases(marks:dict[str, list[Attempt]], # Who → attempts on test
     won, lost = ([q for q in questions if ok['student'][q.id] == g and ok['vanilla'][q.id] != g] for g in (True, False))
     return [(q.question, q.answer, *(text[w].get(q.id, '–') for w in ('teacher', 'vanilla', 'student'))) for q in (won[:n//2] + lost[:n - n//2])]
 
-# %% ../nbs/11_pipeline.ipynb #1a705484
-@dataclass(frozen=True)
+# %% ../nbs/11_pipeline.ipynb #34a87c76
+@dataclass(frozen=True, repr=False)
 class Result:
     "A finished run."
     path: Path # The run folder
     report: dict # What report.json holds
-    def __str__(self)->str: return as_text(self.report)
+    def __repr__(self)->str: return as_text(self.report)
     def _repr_html_(self)->str: return as_html(self.report, curves(self.path), full=False)
     @property
     def student(self):

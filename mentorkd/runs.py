@@ -59,7 +59,7 @@ class RunFolder:
         self.manifest |= news | dict(versions={p: version(p) for p in VERSIONS} | dict(python=platform.python_version()))
         with atomic_path(self.path/'manifest.json') as tmp: tmp.write_text(json.dumps(self.manifest, indent=1, ensure_ascii=False, default=str))
 
-# %% ../nbs/10c_runs.ipynb #9402ad8a
+# %% ../nbs/10c_runs.ipynb #ae6a64b2
 def stage(run:RunFolder, # Where
           name:str, # Of the stage
           key:str, # Digest of all that the result depends on
@@ -72,15 +72,21 @@ def stage(run:RunFolder, # Where
     if kept and kept['key'] == key and file_digests(run.path, outputs) == kept['files']: run.say(f"{name}: kept"); return key
     if kept: del run.manifest['stages'][name]; run.write_manifest()
     run.say(f"{name}: …")
-    work, start = run.path/'.work'/f'{name}-{key}', time.perf_counter()
+    work = run.path/'.work'/f'{name}-{key}'
     work.mkdir(parents=True, exist_ok=True)
-    make(work)
+    run.seconds[name] = round(_timed(make, work), 2)
     for o in outputs: _move(work/o, run.path/o)
     shutil.rmtree(work); _drop_empty(run.path/'.work')
-    run.seconds[name] = round(time.perf_counter() - start, 2)
     run.manifest['stages'][name] = dict(key=key, seconds=run.seconds[name], files=file_digests(run.path, outputs))
     run.write_manifest()
     return key
+
+def _timed(make:Callable[[Path], None], work:Path)->float:
+    "Seconds of this attempt and of those that were stopped before it."
+    start, before = time.perf_counter(), float((work/'seconds').read_text()) if (work/'seconds').exists() else 0.
+    try: make(work)
+    finally: (work/'seconds').write_text(str(before + time.perf_counter() - start))
+    return float((work/'seconds').read_text())
 
 def _move(source:Path, target:Path)->None:
     if target.is_dir(): shutil.rmtree(target)

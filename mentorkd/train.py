@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['TrainSettings', 'DistillationTrainer', 'Bar', 'Trained', 'arguments', 'last_whole', 'train']
 
-# %% ../nbs/09_train.ipynb #7e41218e
+# %% ../nbs/09_train.ipynb #f994097e
 import json, shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 import torch
 from tqdm.auto import tqdm
-from transformers import DataCollatorForSeq2Seq, Seq2SeqTrainer, Seq2SeqTrainingArguments, TrainerCallback
+from transformers import DataCollatorForSeq2Seq, Seq2SeqTrainer, Seq2SeqTrainingArguments, TrainerCallback, TrainerState
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from .losses import check_mix, check_vocabularies, distillation_loss
 from .models import Backbone, Encoded, aligned, encode
@@ -96,7 +96,7 @@ class Bar(TrainerCallback):
         "Close the bar."
         self.bar.close()
 
-# %% ../nbs/09_train.ipynb #a702f202
+# %% ../nbs/09_train.ipynb #0c36934d
 @dataclass
 class Trained:
     "A trained backbone and how it got there."
@@ -129,6 +129,11 @@ def _is_json(path:Path)->bool:
     try: return bool(json.loads(path.read_text()))
     except (OSError, json.JSONDecodeError): return False
 
+def _take(trainer:DistillationTrainer, last:Path, selects:bool)->None:
+    "Take the weights of a run that had ended; the Trainer would add an update to it."
+    trainer.state = TrainerState.load_from_json(str(last/'trainer_state.json'))
+    trainer._load_from_checkpoint(str(last.parent/f'checkpoint-{trainer.state.best_global_step}' if selects else last))
+
 def train(backbone:Backbone, # Changed in place
           rows:list[Example], # To learn
           settings:TrainSettings, # How
@@ -147,7 +152,9 @@ def train(backbone:Backbone, # Changed in place
         data_collator=DataCollatorForSeq2Seq(backbone.tokenizer, model=backbone.model), processing_class=backbone.tokenizer, callbacks=[Bar(title), *callbacks],
         mentor=mentor and mentor.model, mix=settings, seq2seq=backbone.seq2seq, score=score and (lambda: score(backbone)))
     for noisy in (PrinterCallback, ProgressCallback): trainer.remove_callback(noisy)
-    trainer.train(resume_from_checkpoint=last_whole(folder))
+    reached = last_whole(folder)
+    if reached and int(reached.split('-')[-1]) >= settings.updates: _take(trainer, Path(reached), score is not None)
+    else: trainer.train(resume_from_checkpoint=reached)
     backbone.model.eval()
     best = trainer.state.best_global_step if score else trainer.state.global_step
     return Trained(backbone, encoded, trainer.state.log_history, best, trainer.state.best_metric if score else None)
