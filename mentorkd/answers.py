@@ -28,14 +28,15 @@ def answer_kind(name:str, # As the user typed it
     if name not in KINDS: raise InputError(f"Answer kind {name!r} is not known", "It decides how answers are read and compared", f"Use one of {', '.join(KINDS)}")
     return KINDS[name]
 
-# %% ../nbs/01_answers.ipynb #c0a98eba
+# %% ../nbs/01_answers.ipynb #daa6735b
 NUMBER = r'[-−]?\$?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+|(?<=\d))'
 
 def _number(text:str)->str|None:
     if not re.fullmatch(NUMBER, text): return None
     try: value = Decimal(text.replace('−', '-').replace('$', '').replace(',', ''))
     except InvalidOperation: return None
-    return format(value.normalize() + 0, 'f')
+    plain = format(abs(value) if not value else value, 'f')
+    return plain.rstrip('0').rstrip('.') if '.' in plain else plain.lstrip('+')
 
 def _choice(text:str, letters:str)->str|None:
     found = re.fullmatch(rf'(?:\(([{letters}])\)|([{letters}])\)?)(?:[.:]?\s.*|[.:])?', text, re.S)
@@ -93,14 +94,14 @@ def strict(text:str, # Rationale, mark and answer
     answer = normalise(rest, kind)
     return Reading(answer, None if answer is not None else f"not one {kind.name} behind the mark: {rest[:40]!r}")
 
-# %% ../nbs/01_answers.ipynb #cabc3d7c
+# %% ../nbs/01_answers.ipynb #3a08b085
 def candidates(text:str, # Any text
                kind:AnswerKind, # What to look for
               )->list[str]: # Normal forms, in order of appearance
     "Everything in a text that could be an answer of the kind."
     if kind.name == 'text': return [t for t in [normalise(text, kind)] if t]
-    pattern = {'number': r'(?<![\w.])[-−]?\$?\d[\d,]*(?:\.\d+)?(?![\w])', 'yesno': r'\b(?:yes|no)\b',
-               'choice': rf'\([{kind.letters}]\)|(?<![\w(])[{kind.letters}](?![\w\'’]| [a-z])'}[kind.name]
+    pattern = {'number': r'(?<![\w./])[-−]?\$?(?>\d[\d,]*(?:\.\d+)?)(?![\w/])', 'yesno': r'\b(?:yes|no)\b',
+               'choice': rf'\([{kind.letters}]\)|(?<![\w(])(?!A [a-z])[{kind.letters}](?![\w\'’])'}[kind.name]
     found = [normalise(c.rstrip(','), kind) for c in re.findall(pattern, text, re.I if kind.name == 'yesno' else 0)]
     return [c for c in found if c is not None]
 

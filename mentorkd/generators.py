@@ -5,11 +5,12 @@
 # %% auto #0
 __all__ = ['Generator', 'ScriptedTeacher', 'Recorded', 'recorded']
 
-# %% ../nbs/04_generators.ipynb #81fd08fb
+# %% ../nbs/04_generators.ipynb #4b813d3c
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
+from .answers import MARKS
 from .prompts import join
 from .records import InputError, Question, digest, read_rows
 from .tasks import SIZES
@@ -43,7 +44,7 @@ class ScriptedTeacher:
         "n wordings a question, from the world's own solution."
         for q in questions: yield [join(*teach(self.world, q.id, self.problems[q.id], s, self.wrong_share, seed)) for s in range(n)]
 
-# %% ../nbs/04_generators.ipynb #f05d6c07
+# %% ../nbs/04_generators.ipynb #44ae197b
 class Recorded:
     "Plays back annotations from a file or from rows."
     def __init__(self,
@@ -52,17 +53,24 @@ class Recorded:
     ):
         self.key, self.rows = key or f'recorded:{digest(rows)}', rows
         self.texts = {}
-        for r in rows: self.texts.setdefault(self._name(r), []).append(join(str(r['rationale']), str(r['answer'])))
+        for r in rows:
+            for name in self._names(r): self.texts.setdefault(name, []).append(f"{str(r['rationale']).strip()} {MARKS['arrow']} {r['answer']}")
     @staticmethod
-    def _name(row)->str: return f"id:{row['id']}" if 'id' in row else ' '.join(str(row['question']).split())
+    def _names(row)->list[str]: return [f'{k}:' + ' '.join(str(row[k]).split()) for k in ('id', 'question') if k in row]
+    def _of(self, q:Question)->list[str]: return self.texts.get(f'id:{q.id}') or self.texts.get('question:' + ' '.join(q.question.split()), [])
     def __call__(self, questions:list[Question], n:int=1, seed:int=0)->Iterator[list[str]]:
         "The first n recorded texts of each question."
-        for q in questions: yield (self.texts.get(f'id:{q.id}') or self.texts.get(' '.join(q.question.split()), []))[:n]
+        for q in questions: yield self._of(q)[:n]
+    def surplus(self, questions:list[Question], # That will be asked
+                n:int, # Texts a question
+               )->int: # Rows beyond the first n of their question
+        "How many rows will not be played back."
+        return sum(max(0, len(self._of(q)) - n) for q in questions)
     def strangers(self, questions:list[Question], # All that will be asked
                  )->int: # Rows that match none of them
         "How many rows belong to no question."
-        known = {f'id:{q.id}' for q in questions} | {' '.join(q.question.split()) for q in questions}
-        return sum(self._name(r) not in known for r in self.rows)
+        known = {n for q in questions for n in self._names(dict(id=q.id, question=q.question))}
+        return sum(not known.intersection(self._names(r)) for r in self.rows)
 
 def recorded(path:str|Path, # JSON lines with rationale, answer and id or question
             )->Recorded: # Ready to play back

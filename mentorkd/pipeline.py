@@ -30,7 +30,7 @@ from .teacher import OpenAITeacher
 from .tiny import TINY, tiny_folder
 from .train import TrainSettings, train
 
-# %% ../nbs/11_pipeline.ipynb #9d0dab82
+# %% ../nbs/11_pipeline.ipynb #3ee4825a
 def load_data(s:Settings # Of the run
              )->TaskData: # Questions and notes
     "The questions that the settings name."
@@ -41,7 +41,7 @@ def released_rows(task:str, # Of the paper
                  )->list[dict]: # Question, rationale and answer
     "The released rationales of GPT-3.5; the test files of four tasks have them too."
     rows = read_released(f"data/main/{task}_{'3_train' if split == 'train' else 'test'}.json")
-    return [dict(question=r['input'], rationale=r['chain'], answer=r.get('completion', r['answer']).strip() or 'none') for r in rows if 'chain' in r]
+    return [dict(question=r['input'], rationale=r['chain'], answer=r.get('completion', r['answer']).strip()) for r in rows if 'chain' in r]
 
 def teachers(s:Settings # Of the run
             )->tuple[Generator, Generator]: # For train and for test questions
@@ -51,7 +51,7 @@ def teachers(s:Settings # Of the run
     one = ScriptedTeacher(s.task) if kind == 'scripted' else recorded(of) if kind == 'recorded' else OpenAITeacher(of)
     return one, one
 
-# %% ../nbs/11_pipeline.ipynb #e3ff6b8b
+# %% ../nbs/11_pipeline.ipynb #71a38c60
 def is_scratch(s:Settings, # Of the run
                name:str, # Of a model
               )->bool: # Does it start from random weights?
@@ -64,8 +64,8 @@ def model_key(s:Settings, # Of the run
              )->str: # The same for the same weights
     "Names a model by its content, as far as that is on this machine."
     if is_scratch(s, name): return digest(name, s.seed, texts)
-    weights = sorted((tiny_folder(name) if name in TINY else Path(name)).glob('*.safetensors'))
-    return digest(name, [hashlib.sha256(w.read_bytes()).hexdigest() for w in weights])
+    files = sorted(f for f in (tiny_folder(name) if name in TINY else Path(name)).glob('*') if f.is_file())
+    return digest(name, [hashlib.sha256(f.read_bytes()).hexdigest() for f in files])
 
 def backbone(s:Settings, # Of the run
              name:str, # Of a model
@@ -77,15 +77,17 @@ def backbone(s:Settings, # Of the run
     torch.manual_seed(s.seed)  # adapters start from random weights
     return add_lora(b, LoRA(r=lora)) if lora else b
 
-# %% ../nbs/11_pipeline.ipynb #2a1fcc35
+# %% ../nbs/11_pipeline.ipynb #1f3778b6
 def check_models(s:Settings # Of the run
                 )->None: # Or an error
     "Find a model that cannot be loaded, or soft labels that cannot be compared, before anything is trained."
     names = [n for n in (s.mentor_checkpoint or s.mentor, s.student) if not is_scratch(s, n)]
     sizes = [load_config(n).vocab_size for n in names]
     if s.lam > 0 and len(sizes) == 2: check_vocabularies(*sizes)
+    if s.lam > 0 and len(sizes) == 1 and not s.mentor_checkpoint:
+        raise InputError(f"{names[0]} has a vocabulary of its own and the other model's is made of these texts", "Soft labels are compared token by token", "Choose mentor and student of one family, or set --lam 0")
 
-# %% ../nbs/11_pipeline.ipynb #53998f7f
+# %% ../nbs/11_pipeline.ipynb #c37ae23e
 class Distillation:
     "A run: its settings, its questions, its folder, and one method a stage."
     def __init__(self,
@@ -100,11 +102,15 @@ class Distillation:
         check_models(s)
         if isinstance(self.teachers[0], Recorded): self._need_annotations()
         self.folder = RunFolder(out or run_folder(s), identity(s), say)
-        self.folder.write_manifest(settings=asdict(s))
+        self.folder.write_manifest(settings=asdict(s), kind=asdict(self.kind))
+        for old in ('report.json', 'report.html'): (self.path/old).unlink(missing_ok=True)  # they describe what may now change
     def _strangers(self)->list[str]:
-        named = [('annotation', self.teachers[0]), ('augmentation', self.augmenter)]
-        asked = [q for q in self.data.questions]
-        return [f"{n} {what} rows belong to no question and were not used" for what, g in named if isinstance(g, Recorded) and (n := g.strangers(asked))]
+        named = [('annotation', self.teachers[0], self.s.teacher_samples), ('augmentation', self.augmenter, self.s.mentor_samples)]
+        train, test = self.questions['train'], self.questions['test']
+        there = [(what, g, n) for what, g, n in named if isinstance(g, Recorded)]
+        notes = [f"{k} {what} rows belong to no train or test question and were not used" for what, g, _ in there if (k := g.strangers(train + test))]
+        notes += [f"{k} {what} rows are beyond the first {n} of their question and were not used" for what, g, n in there if (k := g.surplus(train, n))]
+        return notes + ([f"{k} of {len(test)} test questions have no recorded answer of the teacher"] if isinstance(self.teachers[1], Recorded) and (k := sum(not t for t in self.teachers[1](test))) else [])
     def _need_annotations(self)->None:
         said = ask(self.teachers[0], self.questions['train'], self.kind, 'teacher', self.s.teacher_samples, extractor=self.s.extractor)
         need_some([a for a in said if a.ok], said)
@@ -144,7 +150,7 @@ def teach(self:Distillation)->None:
     self.D_teacher = examples(self.drawn, self.questions['train'], s.label_style)
     self.texts = [t for e in self.D_teacher for t in (e.prompt, e.label)]
 
-# %% ../nbs/11_pipeline.ipynb #48b32021
+# %% ../nbs/11_pipeline.ipynb #3bd52786
 CURVE = ('step', 'loss', 'rd', 'sld', 'learning_rate', 'eval_accuracy')
 
 def dev_score(d:Distillation # Of the run
@@ -177,7 +183,7 @@ def fit(self:Distillation,
         training = dict(updates=t.updates, best_step=done.best_step, dev_accuracy=done.dev_accuracy, rows=done.encoded.counts(), label_tokens=sum(len(r['labels']) for r in done.encoded.rows),
                         curve=[{k: h[k] for k in CURVE if k in h} for h in done.history if 'loss' in h or 'eval_accuracy' in h])
         (work/name/'training.json').write_text(json.dumps(training, indent=1))
-    key = digest(name, model_key(self.s, model, self.texts), lora, [asdict(r) for r in rows], asdict(t), mentor_key if t.lam > 0 else '', [q.id for q in self.questions['dev']], self.s.max_new_tokens, self.s.extractor)
+    key = digest(name, model_key(self.s, model, self.texts), lora, [asdict(r) for r in rows], asdict(t), mentor_key if t.lam > 0 else '', [asdict(q) for q in self.questions['dev']], self.s.max_new_tokens, self.s.extractor)
     return stage(self.folder, name, key, [name], make)
 
 @patch
@@ -193,7 +199,7 @@ def updates_for(rows:int, # Examples
     "Updates from epochs, or as given."
     return max(1, round(epochs*-(-rows//per_update))) if epochs else updates
 
-# %% ../nbs/11_pipeline.ipynb #ab79014e
+# %% ../nbs/11_pipeline.ipynb #0b1da186
 @patch
 def settings_for(self:Distillation, who:str, rows:int)->TrainSettings:
     "Training settings of mentor, vanilla or student; only the student has soft labels."
@@ -214,7 +220,7 @@ def train_mentor(self:Distillation)->None:
 def augment(self:Distillation)->None:
     "Let the mentor write rationales for every train question; filter, drop duplicates, join with D_teacher (equation 1)."
     s, train = self.s, self.questions['train']
-    key = self.augmenter.key if self.augmenter else digest(self.mentor_key, s.temperature, s.top_k, s.max_new_tokens)
+    key = self.augmenter.key if self.augmenter else digest(self.mentor_key, s.temperature, s.top_k, s.max_new_tokens, s.max_length)
     generator = lambda: self.augmenter or self.writer(load(self.mentor), key)
     self.ask_stage('augment', 'mentor.jsonl', generator, key, train if s.mentor_samples else [], 'mentor', s.mentor_samples)
     self.augmented = self.attempts('mentor')
@@ -231,7 +237,7 @@ def train_students(self:Distillation)->None:
     self.fit('vanilla', s.student, s.student_lora, self.D_teacher, replace(t, lam=0., tau=1., tau_squared=True))
     self.fit('student', s.student, s.student_lora, self.D_train, t, self.mentor, self.mentor_key or '')
 
-# %% ../nbs/11_pipeline.ipynb #238a0aa6
+# %% ../nbs/11_pipeline.ipynb #b54a7555
 @patch
 def test(self:Distillation)->None:
     "Ask teacher, mentor and both students the test questions."
@@ -241,9 +247,9 @@ def test(self:Distillation)->None:
         if who == 'mentor' and not self.mentor: continue
         model = self.mentor if who == 'mentor' else str(self.path/who)
         key = self.mentor_key if who == 'mentor' else self.folder.manifest['stages'][who]['key']
-        self.ask_stage(f'{who}_test', f'{file}.jsonl', lambda: self.writer(load(model), key), digest(key, self.s.max_new_tokens), asked, who)
+        self.ask_stage(f'{who}_test', f'{file}.jsonl', lambda: self.writer(load(model), key), digest(key, self.s.max_new_tokens, self.s.max_length), asked, who)
 
-# %% ../nbs/11_pipeline.ipynb #4548fa6f
+# %% ../nbs/11_pipeline.ipynb #5e416b9e
 @patch
 def counts(self:Distillation)->dict:
     "Rows at each filter, truncation, updates and label tokens."
@@ -252,7 +258,8 @@ def counts(self:Distillation)->dict:
     tokenizer = AutoTokenizer.from_pretrained(self.path/'student')
     return dict(questions=self.data.sizes(), teacher=yields(self.taught, self.questions['train']), D_teacher=len(self.D_teacher),
         mentor=yields(self.augmented, self.questions['train']), duplicates=dict(self.duplicates), newly_covered=len(covered(self.kept) - covered(self.taught)), D_mentor=len(self.D_mentor), D_train=len(self.D_train),
-        rows={w: t['rows'] for w, t in trained.items()}, test_questions_cut=sum(len(tokenizer(q.question, verbose=False).input_ids) > self.s.max_length for q in self.questions['test']), updates={w: t['updates'] for w, t in trained.items()}, label_tokens={w: t['label_tokens'] for w, t in trained.items()},
+        rows={w: t['rows'] for w, t in trained.items()}, test_questions_cut=sum(len(tokenizer(q.question, verbose=False).input_ids) > self.s.max_length for q in self.questions['test']),
+        test_questions_not_carried=sum(tokenizer.decode(tokenizer(q.question, verbose=False).input_ids, skip_special_tokens=True) != q.question for q in self.questions['test']), updates={w: t['updates'] for w, t in trained.items()}, label_tokens={w: t['label_tokens'] for w, t in trained.items()},
         best_step={w: t['best_step'] for w, t in trained.items()}, dev_accuracy={w: t['dev_accuracy'] for w, t in trained.items()})
 
 def all_notes(d:Distillation, # A finished run
@@ -260,9 +267,10 @@ def all_notes(d:Distillation, # A finished run
              )->list[str]: # Sentences
     "What there is to know about a run besides its figures."
     notes = list(d.notes)
-    scratch = [w for w in ('mentor', 'student') if is_scratch(d.s, getattr(d.s, w))]
+    scratch = [w for w in ('mentor', 'student') if is_scratch(d.s, getattr(d.s, w)) and not (w == 'mentor' and d.s.mentor_checkpoint)]
     if scratch: notes.append(f"{' and '.join(scratch)} started from random weights over a small vocabulary of these texts: accuracy near chance is to be expected")
     if counts['test_questions_cut']: notes.append(f"{counts['test_questions_cut']} test questions are longer than {d.s.max_length} tokens and were cut")
+    if counts['test_questions_not_carried']: notes.append(f"{counts['test_questions_not_carried']} test questions hold text that the tokenizer cannot carry")
     for who, r in counts['rows'].items():
         for what, n in r.items():
             if what != 'examples' and n: notes.append(f"{who}: {n} {what.replace('_', ' ')} of {r['examples'] + r['labels_left_out']} examples")

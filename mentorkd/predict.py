@@ -5,18 +5,18 @@
 # %% auto #0
 __all__ = ['Prediction', 'Student', 'predict']
 
-# %% ../nbs/11a_predict.ipynb #30e0092b
+# %% ../nbs/11a_predict.ipynb #0f3f31e4
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from .answers import answer_kind
+from .answers import AnswerKind
 from .attempts import mark_text
 from .evaluate import vote
 from .models import ModelGenerator, load
-from .records import InputError, Question, question_ids, read_rows, write_jsonl
-from .tasks import find_task
+from .records import InputError, Question, question_ids, read_rows, read_text, write_jsonl
+from .runs import file_digests
 
-# %% ../nbs/11a_predict.ipynb #48b7bed5
+# %% ../nbs/11a_predict.ipynb #fae2b946
 @dataclass(frozen=True)
 class Prediction:
     "What a student says to a question."
@@ -31,10 +31,11 @@ class Student:
         path:str|Path, # A finished run folder
     ):
         manifest = Path(path)/'manifest.json'
-        if not manifest.is_file() or not (Path(path)/'student'/'config.json').is_file():
+        known = json.loads(read_text(manifest)) if manifest.is_file() else {}
+        stage = known.get('stages', {}).get('student')
+        if not stage or file_digests(Path(path), ['student']) != stage['files']:
             raise InputError(f"{path} holds no finished student", "There is nobody to answer", "Give the folder of a finished `mentorkd run`")
-        s = json.loads(manifest.read_text())['settings']
-        self.kind = answer_kind(s['answer_kind']) if s['questions'] else find_task(s['task']).kind
+        s, self.kind = known['settings'], AnswerKind(**known['kind'])
         self.extractor, self.seed = s['extractor'], s['seed']
         self.writer = ModelGenerator(load(str(Path(path)/'student')), str(path), s['max_new_tokens'], s['temperature'], s['top_k'], s['write_batch'], max_length=s['max_length'])
     def predict(self, questions:list[Question], # Gold is not looked at

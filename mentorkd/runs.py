@@ -30,7 +30,7 @@ def code_digest(modules:list[str], # Of this package, such as `losses`
         node.body = [b for b in node.body if not (isinstance(b, ast.Expr) and isinstance(b.value, ast.Constant))]
     return digest([ast.dump(t) for t in trees])
 
-# %% ../nbs/10c_runs.ipynb #a8743a42
+# %% ../nbs/10c_runs.ipynb #baa34b46
 VERSIONS = ('mentorkd', 'torch', 'transformers', 'tokenizers', 'accelerate', 'peft')
 
 class RunFolder:
@@ -46,10 +46,13 @@ class RunFolder:
         self.used: list[str] = []
     def _open(self, identity)->dict:
         file = self.path/'manifest.json'
+        if self.path.exists() and not self.path.is_dir(): raise InputError(f"{self.path} is a file", "A run needs a folder", "Give another --out")
         if not file.exists():
             if self.path.exists() and any(p.name != '.work' for p in self.path.iterdir()): raise InputError(f"{self.path} holds files but no run", "They would be mixed with the run's", "Give another --out, or empty the folder")
             return dict(identity=identity, settings={}, versions={}, stages={})
-        manifest = json.loads(file.read_text())
+        try: manifest = json.loads(file.read_text())
+        except json.JSONDecodeError: manifest = {}
+        if 'stages' not in manifest: raise InputError(f"{file} is not a manifest of a run", "Its folder's files could be overwritten", "Give another --out")
         if manifest['identity'] != identity:
             was = ', '.join(f"{k} {v}" for k, v in manifest['identity'].items() if identity.get(k) != v)
             raise InputError(f"{self.path} holds another run ({was})", "Its results would be overwritten", "Give another --out")
@@ -59,7 +62,7 @@ class RunFolder:
         self.manifest |= news | dict(versions={p: version(p) for p in VERSIONS} | dict(python=platform.python_version()))
         with atomic_path(self.path/'manifest.json') as tmp: tmp.write_text(json.dumps(self.manifest, indent=1, ensure_ascii=False, default=str))
 
-# %% ../nbs/10c_runs.ipynb #ae6a64b2
+# %% ../nbs/10c_runs.ipynb #fb81a6cb
 def stage(run:RunFolder, # Where
           name:str, # Of the stage
           key:str, # Digest of all that the result depends on
@@ -71,6 +74,8 @@ def stage(run:RunFolder, # Where
     kept = run.manifest['stages'].get(name)
     if kept and kept['key'] == key and file_digests(run.path, outputs) == kept['files']: run.say(f"{name}: kept"); return key
     if kept: del run.manifest['stages'][name]; run.write_manifest()
+    for old in (run.path/'.work').glob(f'{name}-*'):
+        if old.name != f'{name}-{key}': shutil.rmtree(old)  # begun with other settings
     run.say(f"{name}: …")
     work = run.path/'.work'/f'{name}-{key}'
     work.mkdir(parents=True, exist_ok=True)

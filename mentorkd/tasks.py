@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['EMBEDDED', 'PAPER', 'TASKS', 'SIZES', 'SOURCE', 'Task', 'find_task', 'TaskData', 'carve', 'load_world', 'released',
-           'is_released', 'fetch', 'read_released', 'load_paper', 'check_leaks', 'load_questions', 'load_task']
+           'is_released', 'fetch', 'read_released', 'load_paper', 'check_leaks', 'load_questions', 'choices_in',
+           'load_task']
 
 # %% ../nbs/03_tasks.ipynb #7c88aa23
 import csv, hashlib, json, os, random, re
@@ -153,7 +154,7 @@ def check_leaks(questions:list[Question], # Of all splits
     if leaks: notes.append(f"{len(leaks)} train question(s) also stand in test or dev and {'were dropped from train' if drop else 'are kept (drop_leaks takes them out)'}: {leaks[0].question[:60]!r}")
     return [q for q in questions if not (drop and q in leaks)], notes
 
-# %% ../nbs/03_tasks.ipynb #7e90db0d
+# %% ../nbs/03_tasks.ipynb #e6e790a5
 def load_questions(path:str|Path, # JSON lines
                    kind:AnswerKind, # Of the answers
                    seed:int=0, # Of the splits that are carved
@@ -164,24 +165,33 @@ def load_questions(path:str|Path, # JSON lines
     if ids and len(ids) < len(rows): raise InputError(f"{path}: {len(rows) - len(ids)} of {len(rows)} rows have no id", "Rows could not be told apart", "Give every row an id, or none")
     twice = [i for i, n in Counter(ids).items() if n > 1]
     if twice: raise InputError(f"{path}: id {twice[0]!r} stands {Counter(ids)[twice[0]]} times", "Attempts are matched to questions by id", "Give every question an id of its own")
+    found = ''.join(choices_in(str(r['question'])) for r in rows) if kind.name == 'choice' else ''
+    if found: kind = replace(kind, letters=''.join(sorted(set(found))))
     questions = [_own(path, i, r, kind) for i, r in enumerate(rows, 1)]
     _refuse_leaks(path, questions)
     questions, notes = _own_splits(questions, seed)
     return TaskData(Task(Path(path).stem, kind, f"questions of {Path(path).name}"), [replace(q, id=i) for q, i in zip(questions, ids or question_ids(q.question for q in questions))], tuple(notes))
 
+def choices_in(text:str # A question
+              )->str: # Letters of its choices, such as `ABC`
+    "The letters of a question's choices: (A), A) or A."
+    return ''.join(dict.fromkeys(a or b for a, b in re.findall(r'\(([A-Z])\)|(?<!\S)([A-Z])[.)](?=\s)', text)))
+
 def _own(path, line, row, kind)->Question:
+    empty = [n for n in ('question', 'answer') if row[n] is None]
+    if empty: raise InputError(f"{path}, row {line}: no field {empty[0]} (null)", "Every row needs it", "Fill in or remove the row")
     text, split = str(row['question']).strip(), row.get('split') or 'train'
     if not text: raise InputError(f"{path}, row {line}: the question is empty", "Nobody could answer it", "Fill in or remove the row")
     if split not in ('train', 'dev', 'test'): raise InputError(f"{path}, row {line}: split {split!r}", "It decides what is trained on", "Use train, dev or test")
     gold = read_gold(row['answer'], kind, f"{path}, row {line}: the answer")
-    letters = re.findall(r'\(([A-Z])\)|^([A-Z])[.)] ', text, re.M) if kind.name == 'choice' else []
-    if letters and gold not in {a or b for a, b in letters}:
-        raise InputError(f"{path}, row {line}: the answer is {gold}", f"The question's choices are {', '.join(a or b for a, b in letters)}", "Mend the answer or the choices")
+    letters = choices_in(text) if kind.name == 'choice' else ''
+    if letters and gold not in letters: raise InputError(f"{path}, row {line}: the answer is {gold}", f"The question's choices are {', '.join(letters)}", "Mend the answer or the choices")
     return Question('', text, gold, split)
 
 def _refuse_leaks(path, questions)->None:
-    test = {q.question for q in questions if q.split == 'test'}
-    leak = next((q for q in questions if q.split != 'test' and q.question in test), None)
+    plain = lambda q: ' '.join(q.question.split())
+    test = {plain(q) for q in questions if q.split == 'test'}
+    leak = next((q for q in questions if q.split != 'test' and plain(q) in test), None)
     if leak: raise InputError(f"{path}: in {leak.split} and in test stands {leak.question[:60]!r}", "A model would be tested on what it was trained on", "Remove one of the two rows")
 
 def _own_splits(questions, seed)->tuple[list[Question], list[str]]:

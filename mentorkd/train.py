@@ -78,7 +78,7 @@ class DistillationTrainer(Seq2SeqTrainer):
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
-# %% ../nbs/09_train.ipynb #903c4299
+# %% ../nbs/09_train.ipynb #06b1fd9b
 class Bar(TrainerCallback):
     "A tqdm bar with loss, its parts and dev accuracy, in a terminal and in a notebook."
     def __init__(self, title:str): self.title, self.bar, self.seen = title, None, {}
@@ -86,8 +86,10 @@ class Bar(TrainerCallback):
         "Open the bar where the run goes on."
         self.bar = tqdm(total=state.max_steps, initial=state.global_step, desc=self.title, leave=False)
     def on_step_end(self, args, state, control, **kwargs):
-        "One update more."
+        "One update more; the last one is always scored and saved."
         self.bar.update(1)
+        if state.global_step >= state.max_steps: control.should_save, control.should_evaluate = True, args.eval_strategy != 'no'
+        return control
     def on_log(self, args, state, control, logs=None, **kwargs):
         "Show the latest losses and dev accuracy."
         self.seen |= {k.removeprefix('eval_'): f'{v:.3f}' for k, v in (logs or {}).items() if k in ('rd', 'sld', 'eval_accuracy')}
@@ -96,7 +98,7 @@ class Bar(TrainerCallback):
         "Close the bar."
         self.bar.close()
 
-# %% ../nbs/09_train.ipynb #0c36934d
+# %% ../nbs/09_train.ipynb #f1fbe3a7
 @dataclass
 class Trained:
     "A trained backbone and how it got there."
@@ -146,6 +148,8 @@ def train(backbone:Backbone, # Changed in place
     "Fine-tune a backbone on examples; with λ > 0 it also follows its mentor's soft labels."
     if settings.lam > 0 and mentor is None: raise InputError(f"lam = {settings.lam} without a mentor", "There is nobody to give soft labels", "Give a mentor, or set lam to 0")
     if settings.lam > 0: check_vocabularies(mentor.vocab_size, backbone.vocab_size)
+    if settings.lam > 0 and mentor.tokenizer.get_vocab() != backbone.tokenizer.get_vocab():
+        raise InputError(f"Mentor and student both have {backbone.vocab_size} entries, but not the same ones", "Soft labels are compared token by token", "Choose mentor and student of one family, or set lam to 0")
     encoded, folder = encode(backbone, rows, settings.max_length), Path(folder)
     if not encoded.rows: raise InputError(f"None of {len(rows)} labels fits into {settings.max_length} tokens", "There is nothing to train on", "Raise max_length")
     trainer = DistillationTrainer(backbone.model, arguments(settings, folder, score is not None), train_dataset=encoded.rows, eval_dataset=encoded.rows[:1],

@@ -66,7 +66,7 @@ BAD = {
     'duplicate ids': ([], [dict(r, id=1) for r in OWN], "id '1' stands 20 times"),
     'empty file': ([], [], 'is empty'),
     'unreadable answer': ([], [dict(question='1?', answer='one')], 'not a number answer'),
-    'gold not among choices': (['--answer-kind', 'choice'], [dict(question='Which? (A) x (B) y', answer='C')], 'choices are A, B'),
+    'gold not among choices': (['--answer-kind', 'choice'], [dict(question='Which? (A) x (B) y', answer='C')], 'choice among A, B'),
     'train and test': ([], [*OWN, dict(OWN[0], split='test')], 'in train and in test'),
     'unknown kind': (['--answer-kind', 'float'], OWN, "'float' is not known"),
     'lambda': (['--lam', '1.2'], OWN, 'between 0 and 1'),

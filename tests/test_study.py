@@ -9,7 +9,7 @@ from mentorkd.settings import Settings
 from mentorkd.tiny import fingerprint
 
 TUTORIALS = Path(__file__).resolve().parent.parent/'nbs'/'tutorials'
-MODULES = ['worlds', 'tiny', 'answers', 'attempts', 'losses', 'models', 'train']
+MODULES = ['worlds', 'tiny', 'tasks', 'answers', 'generators', 'prompts', 'attempts', 'losses', 'models', 'train', 'pipeline']
 
 
 def test_made_from_what_is_here():
