@@ -44,13 +44,13 @@ def test_missing_annotations_are_named(task):
 def test_real_t5_tokenizer_loses_what_the_report_counts(tmp_path):
     from pathlib import Path
     import torch
-    from transformers import T5Config, T5ForConditionalGeneration, T5TokenizerFast
+    from transformers import T5Config, T5ForConditionalGeneration, T5Tokenizer
     from mentorkd.models import Backbone, carries, encode
     from mentorkd.records import Example
     model = Path(os.environ['MENTORKD_DATA']).parent.parent/'models'/'spiece.model'
     if not model.is_file(): pytest.skip('no sentencepiece file beside the data')
     (tmp_path/'spiece.model').write_bytes(model.read_bytes())
-    tok = T5TokenizerFast.from_pretrained(tmp_path)
+    tok = T5Tokenizer.from_pretrained(tmp_path)
     assert len(tok) == 32100
     b = Backbone(T5ForConditionalGeneration(T5Config(vocab_size=32128, d_model=8, d_kv=4, d_ff=8, num_layers=1, num_heads=2, decoder_start_token_id=0)), tok, 't5')
     assert carries(b, 'Tom has 3 apples.')
