@@ -91,7 +91,7 @@ def new_tiny(size:str, # `tiny`, `mini` or `midi`
         decoder_start_token_id=0, pad_token_id=0, eos_token_id=1))
 
 # %% ../nbs/07a_tiny.ipynb #d03df48b
-RECIPE = dict(shares=(10, 3, 3), examples=40_000, batch_size=64, sizes=dict(tiny=dict(updates=2400, lr=3e-3), mini=dict(updates=6000, lr=1.5e-3), midi=dict(updates=1600, lr=1e-3)))
+RECIPE = dict(shares=(10, 3, 3), examples=40_000, batch_size=64, sizes=dict(tiny=dict(updates=2400, lr=3e-3), mini=dict(updates=6000, lr=1.5e-3), midi=dict(updates=5000, lr=1e-3)))
 
 def relatives(n:int, # How many
               seed:int=0, # Source of chance
