@@ -4,17 +4,20 @@
 
 # %% auto #0
 __all__ = ['Backbone', 'load_config', 'load', 'from_scratch', 'LoRA', 'add_lora', 'Encoded', 'carries', 'encode', 'aligned',
-           'RowNoise', 'ModelGenerator']
+           'at_the_head', 'hidden_states', 'plain_head', 'RowNoise', 'most_likely', 'RoomyLayer', 'roomy_cache',
+           'decode', 'rows_that_fit', 'ModelGenerator', 'prompt_ids']
 
-# %% ../nbs/08_models.ipynb #a9c2104f
-import copy
-from collections.abc import Iterator
+# %% ../nbs/08_models.ipynb #607200a3
+import copy, inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-import torch
+import psutil, torch
 from torch import Tensor
-from transformers import (AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, LogitsProcessor, LogitsProcessorList,
+from transformers import (AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, DynamicCache, EncoderDecoderCache,
                           PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase)
+from transformers.cache_utils import DynamicLayer
 from transformers.modeling_outputs import BaseModelOutput
 from .losses import IGNORE
 from .records import Example, InputError, Question, digest
@@ -138,26 +141,126 @@ def aligned(logits:Tensor, # (batch, length, vocabulary) as the model gives them
     "Logits and the labels they are about."
     return (logits, labels) if seq2seq else (logits[:, :-1], labels[:, 1:])
 
-# %% ../nbs/08_models.ipynb #eead2df9
-class RowNoise(LogitsProcessor):
-    "Turn greedy search into top-k sampling with a stream of noise for each row."
+# %% ../nbs/08_models.ipynb #55680e54
+@contextmanager
+def at_the_head(model:torch.nn.Module, # Unwrapped
+                f:Callable[[Tensor, torch.nn.Linear], Tensor], # Of hidden states and head
+               )->Iterator[None]: # While it lasts
+    "Call a function instead of the model's output layer."
+    head = model.get_output_embeddings()
+    head.forward = lambda hidden: f(hidden, head)
+    try: yield
+    finally: del head.forward
+
+@torch.no_grad()
+def hidden_states(backbone:Backbone, # In eval mode
+                  inputs:dict[str, Tensor], # A batch; labels are not used
+                 )->Tensor: # (batch, length, width), as the head sees them
+    "What goes into the output layer."
+    seen = []
+    with at_the_head(backbone.model, lambda hidden, head: seen.append(hidden) or hidden): backbone.model(**{k: v for k, v in inputs.items() if k != 'labels'})
+    return seen[0]
+
+def plain_head(backbone:Backbone # Any
+              )->bool: # False if logits are capped or scaled after the head
+    "Are the logits the linear head's output as it is?"
+    head = backbone.model.get_output_embeddings()
+    if type(head) is not torch.nn.Linear: return False
+    ids = torch.tensor([[backbone.tokenizer.eos_token_id]], device=backbone.model.device)
+    given = dict(input_ids=ids) | (dict(decoder_input_ids=ids) if backbone.seq2seq else {})
+    was = backbone.model.training; backbone.model.eval()
+    with torch.no_grad(): same = torch.equal(head(hidden_states(backbone, given)), backbone.model(**given).logits)
+    backbone.model.train(was)
+    return same
+
+# %% ../nbs/08_models.ipynb #c3aa948a
+class RowNoise:
+    "Top-k sampling with a stream of noise for each row."
     def __init__(self,
         seeds:list[int], # One a row
-        steps:int, # Tokens at most
         temperature:float, # Above 0
         top_k:int, # Candidates a step; 0 means all
-        vocab_size:int, # Of the model
     ):
-        k = min(top_k or vocab_size, vocab_size)
-        self.streams, self.temperature, self.k, self.step = [torch.Generator().manual_seed(s) for s in seeds], temperature, k, 0
-    def __call__(self, input_ids:Tensor, scores:Tensor)->Tensor:
+        self.streams, self.temperature, self.top_k = [torch.Generator().manual_seed(s) for s in seeds], temperature, top_k
+    def __call__(self, logits:Tensor, rows:list[int])->Tensor:
         "Keep the top k, add Gumbel noise: the largest is a sample."
-        best, at = scores.float().topk(self.k, -1)
-        u = torch.stack([torch.rand(self.k, generator=g) for g in self.streams]).to(best.device)
+        best, at = logits.float().topk(min(self.top_k or logits.shape[-1], logits.shape[-1]), -1)
+        u = torch.stack([torch.rand(best.shape[1], generator=self.streams[r]) for r in rows]).to(best.device)
         noisy = best/self.temperature - (-u.clamp_min(1e-20).log()).log()
-        return torch.full_like(scores, -torch.inf).scatter(-1, at, noisy.to(scores.dtype))
+        return at.gather(-1, noisy.argmax(-1, keepdim=True))[:, 0]
 
-# %% ../nbs/08_models.ipynb #16b227b5
+def most_likely(logits:Tensor, rows:list[int])->Tensor:
+    "Greedy choice."
+    return logits.argmax(-1)
+
+# %% ../nbs/08_models.ipynb #31f752c4
+class RoomyLayer(DynamicLayer):
+    "Keys and values of a layer with room for the tokens to come."
+    room = None
+    def update(self, key_states:Tensor, value_states:Tensor, *args, **kwargs)->tuple[Tensor, Tensor]:
+        "Add keys and values of new tokens; copy what is there only when the room is used up."
+        if not self.is_initialized: self.lazy_initialization(key_states, value_states)
+        was, now = self.get_seq_length(), self.get_seq_length() + key_states.shape[-2]
+        if self.room is None or len(self.room[0]) != len(key_states) or self.room[0].shape[-2] < now:
+            self.room = [s.new_empty(*s.shape[:-2], now + 64, s.shape[-1]) for s in (key_states, value_states)]
+            if was: self.room[0][..., :was, :], self.room[1][..., :was, :] = self.keys, self.values
+        self.room[0][..., was:now, :], self.room[1][..., was:now, :] = key_states, value_states
+        self.keys, self.values = (r[..., :now, :] for r in self.room)
+        return self.keys, self.values
+
+def roomy_cache()->DynamicCache: # Empty
+    "The library's cache with layers that keep room."
+    cache = DynamicCache()
+    cache.layer_class_to_replicate = RoomyLayer
+    return cache
+
+@torch.no_grad()
+def decode(backbone:Backbone, # In eval mode
+           inputs:dict[str, Tensor], # Prompts; of a decoder-only model padded on the left
+           n:int, # Texts a prompt
+           max_new_tokens:int, # Longest text
+           choose:Callable[[Tensor, list[int]], Tensor], # Next tokens from logits and the texts' numbers
+          )->list[list[int]]: # Token ids of prompts × n texts, each up to its end token
+    "Write token by token; what has ended leaves the batch."
+    model, eos, seq2seq = backbone.model, backbone.tokenizer.eos_token_id, backbone.seq2seq
+    mask, ids, positions = inputs['attention_mask'], inputs['input_ids'], 'position_ids' in inspect.signature(model.forward).parameters
+    cache = EncoderDecoderCache(roomy_cache(), DynamicCache()) if seq2seq else roomy_cache()
+    if seq2seq: states, ids = model.get_encoder()(**inputs).last_hidden_state, torch.full((len(ids), 1), model.config.decoder_start_token_id, device=ids.device)
+    rows, texts = list(range(len(ids)*n)), [[] for _ in range(len(ids)*n)]
+    for step in range(max_new_tokens):
+        given = dict(encoder_outputs=BaseModelOutput(states), decoder_input_ids=ids) if seq2seq else dict(input_ids=ids)
+        if positions and not seq2seq: given['position_ids'] = (mask.cumsum(-1) - 1).clamp_min(0)[:, -ids.shape[1]:]
+        logits = model(**given, attention_mask=mask, past_key_values=cache, use_cache=True).logits[:, -1]
+        if step == 0 and n > 1:
+            cache.batch_repeat_interleave(n)
+            logits, mask = logits.repeat_interleave(n, 0), mask.repeat_interleave(n, 0)
+            if seq2seq: states = states.repeat_interleave(n, 0)
+        chosen = choose(logits, rows)
+        for r, token in zip(rows, chosen.tolist()):
+            if not texts[r] or texts[r][-1] != eos: texts[r].append(token)
+        going = [i for i, r in enumerate(rows) if texts[r][-1] != eos]
+        if not going: break
+        if len(going) <= .75*len(rows):
+            keep = torch.tensor(going, device=mask.device)
+            cache.batch_select_indices(keep)
+            chosen, mask, rows = chosen[keep], mask[keep], [rows[i] for i in going]
+            if seq2seq: states = states[keep]
+        ids = chosen[:, None]
+        if not seq2seq: mask = torch.cat([mask, mask.new_ones(len(rows), 1)], 1)
+    return texts
+
+def rows_that_fit(backbone:Backbone, # That writes
+                  tokens:int, # Of a prompt and its text together
+                  share:float=.5, # Of the free memory to use
+                 )->int: # At least 1
+    "Texts that can be written at once: each holds keys, values and its logits."
+    c = backbone.model.config
+    layers, width = getattr(c, 'num_decoder_layers', None) or c.num_hidden_layers, max(c.hidden_size, getattr(c, 'd_kv', 0)*c.num_attention_heads)
+    each = 4*(2*layers*width*tokens + 4*backbone.vocab_size)
+    free = torch.cuda.mem_get_info(backbone.model.device)[0] if backbone.model.device.type == 'cuda' else psutil.virtual_memory().available
+    return max(1, int(share*free/each))
+
+# %% ../nbs/08_models.ipynb #45f340b0
 class ModelGenerator:
     "A mentor or student as a generator."
     def __init__(self,
@@ -166,37 +269,39 @@ class ModelGenerator:
         max_new_tokens:int=256, # Longest text
         temperature:float=.7, # For n > 1
         top_k:int=50, # For n > 1; 0 means all
-        batch_size:int=128, # Texts at once
+        batch_size:int=128, # Texts at once, fewer where memory is short
         greedy:bool|None=None, # Greedy for n = 1 unless told otherwise
         max_length:int=512, # Longest prompt, in tokens
+        bf16:bool=False, # bfloat16 autocast
     ):
         self.backbone, self.max_new_tokens, self.temperature, self.top_k = backbone, max_new_tokens, temperature, top_k
-        self.batch_size, self.greedy, self.max_length = batch_size, greedy, max_length
-        self.key = f'{key}:{max_new_tokens}:{temperature}:{top_k}'
+        self.batch_size, self.greedy, self.max_length, self.bf16 = batch_size, greedy, max_length, bf16
+        self.key = f'{key}:{max_new_tokens}:{temperature}:{top_k}{":bf16" if bf16 else ""}'
     def __call__(self, questions:list[Question], n:int=1, seed:int=0)->Iterator[list[str]]:
-        "n texts a question, in the questions' order; batches hold questions of like length."
-        step = max(1, self.batch_size//max(1, n))
+        "n texts a question, in the questions' order; batches hold prompts of like length."
+        prompts = [prompt_ids(self.backbone, q.question, self.max_length) for q in questions]
+        fit = rows_that_fit(self.backbone, max(map(len, prompts), default=0) + self.max_new_tokens)
+        step = max(1, min(self.batch_size, fit)//max(1, n))
         for start in range(0, len(questions), 8*step):
-            block, texts = questions[start:start + 8*step], {}
-            order = sorted(range(len(block)), key=lambda i: len(block[i].question))
+            block, texts = range(start, min(start + 8*step, len(questions))), {}
+            order = sorted(block, key=lambda i: len(prompts[i]))
             for i in range(0, len(order), step):
-                texts.update(zip(order[i:i + step], self._write([block[j] for j in order[i:i + step]], n, seed)))
-            yield from (texts[i] for i in range(len(block)))
-    @torch.no_grad()
-    def _write(self, questions:list[Question], n:int, seed:int)->list[list[str]]:
-        b, tok, greedy = self.backbone, self.backbone.tokenizer, self.greedy if self.greedy is not None else n == 1
-        inputs = self._prompts([q.question for q in questions]).to(b.model.device)
-        noise = LogitsProcessorList([] if greedy else [RowNoise([int(digest(q.id, s, seed, size=15), 16) for q in questions for s in range(n)],
-            self.max_new_tokens, self.temperature, self.top_k, b.vocab_size)])
-        mask = inputs['attention_mask'].repeat_interleave(n, 0)
-        if b.seq2seq: given = dict(encoder_outputs=BaseModelOutput(b.model.get_encoder()(**inputs).last_hidden_state.repeat_interleave(n, 0)))
-        else: given = dict(input_ids=inputs['input_ids'].repeat_interleave(n, 0))
-        out = b.model.generate(**given, attention_mask=mask, do_sample=False, num_beams=1, max_new_tokens=self.max_new_tokens, logits_processor=noise, pad_token_id=tok.pad_token_id)
-        if not b.seq2seq: out = out[:, inputs['input_ids'].shape[1]:]
-        texts = tok.batch_decode(out, skip_special_tokens=True)
+                some = order[i:i + step]
+                texts.update(zip(some, self._write([questions[j] for j in some], [prompts[j] for j in some], n, seed)))
+            yield from (texts[i] for i in block)
+    def _write(self, questions:list[Question], prompts:list[list[int]], n:int, seed:int)->list[list[str]]:
+        b, greedy = self.backbone, self.greedy if self.greedy is not None else n == 1
+        inputs = b.tokenizer.pad(dict(input_ids=prompts), padding_side='right' if b.seq2seq else 'left', return_tensors='pt').to(b.model.device)
+        choose = most_likely if greedy else RowNoise([int(digest(q.id, s, seed, size=15), 16) for q in questions for s in range(n)], self.temperature, self.top_k)
+        if n == 0: return [[] for _ in questions]
+        with torch.autocast(b.model.device.type, torch.bfloat16, enabled=self.bf16): ids = decode(b, inputs, n, self.max_new_tokens, choose)
+        texts = b.tokenizer.batch_decode(ids, skip_special_tokens=True)
         return [texts[i*n:(i + 1)*n] for i in range(len(questions))]
-    def _prompts(self, texts:list[str]):
-        tok, b = self.backbone.tokenizer, self.backbone
-        ids = [tok(t, truncation=True, max_length=self.max_length).input_ids for t in texts]
-        if not b.seq2seq: ids = [i[:-1] if i[-1] == tok.eos_token_id else i for i in ids]  # a question does not end the text
-        return tok.pad(dict(input_ids=ids), padding_side='right' if b.seq2seq else 'left', return_tensors='pt')
+
+def prompt_ids(backbone:Backbone, # Whose tokenizer
+               text:str, # A question
+               max_length:int=512, # Longest prompt, in tokens
+              )->list[int]: # As the model reads it
+    "A question's token ids; for a decoder-only model it does not end the text."
+    ids = backbone.tokenizer(text, truncation=True, max_length=max_length).input_ids
+    return ids[:-1] if not backbone.seq2seq and ids[-1] == backbone.tokenizer.eos_token_id else ids
