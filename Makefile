@@ -7,7 +7,7 @@ READY   = $(VENV)/.ready
 # One thread a worker: the tiny models are too small for more
 TESTENV = PATH="$(abspath $(BIN)):$$PATH" OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1
 
-.PHONY: run test lab docs tiny study readme
+.PHONY: run test lab docs tiny study speed soft-labels readme
 run: $(READY)
 	$(BIN)/mentorkd run
 test: $(READY)
@@ -23,6 +23,10 @@ readme: $(READY)
 # The slow cells of a notebook, with their outputs written into it
 tiny: $(READY)
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace nbs/tutorials/make_tiny_models.ipynb
+speed: $(READY)
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace nbs/analysis/speed.ipynb
+soft-labels: $(READY)
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace nbs/analysis/soft_labels.ipynb
 study: $(READY)
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace nbs/tutorials/end_to_end.ipynb
 

@@ -14,7 +14,7 @@ from .prompts import MARKS
 from .records import InputError
 from .tasks import EMBEDDED, find_task
 
-# %% ../nbs/10b_settings.ipynb #035d81a9
+# %% ../nbs/10b_settings.ipynb #3d4d5276
 @dataclass(frozen=True)
 class Settings:
     "What a run is told."
@@ -59,7 +59,7 @@ class Settings:
     write_batch: int = 128 # Texts that are written at once
     engine: str = 'torch' # What models write with: torch, ctranslate2 or vllm
     bf16: bool = False # bfloat16, where the machine has it
-    group_by_length: bool = True # Train on rows of like length together
+    group_by_length: bool = False # Train on rows of like length together: faster, but a few hundred rows are then mixed less
     token_budget: int = 0 # Padded tokens a batch instead of batch_size rows, if above 0; needs updates, not epochs
     soft_labels: str = 'hidden' # How the mentor's are kept: hidden, topk, renormalised (topk for any τ) or live (not at all)
     soft_k: int = 64 # Tokens that topk keeps
@@ -95,12 +95,12 @@ def soft_form(s:Settings # Of the run
     except ValueError: raise InputError(f"soft_taus = {s.soft_taus!r}", "Temperatures are numbers", "Give them with commas, as in 1,1.5,2,4") from None
     return 'topk' if s.soft_labels == 'renormalised' else s.soft_labels, s.soft_k, taus
 
-# %% ../nbs/10b_settings.ipynb #7e4d1308
+# %% ../nbs/10b_settings.ipynb #d2ac5d39
 PRESETS = {
     'tiny': {},
-    'small': dict(mentor='google/flan-t5-large', student='google/flan-t5-small', mentor_epochs=10, epochs=20, lr=3e-4, mentor_lr=1e-4, batch_size=8, max_new_tokens=512, write_batch=192, evals=10, bf16=True),
+    'small': dict(mentor='google/flan-t5-large', student='google/flan-t5-small', mentor_epochs=10, epochs=20, lr=3e-4, mentor_lr=1e-4, batch_size=8, max_new_tokens=512, write_batch=192, evals=10, bf16=True, group_by_length=True),
     'xl': dict(mentor='google/flan-t5-xxl', student='google/flan-t5-xl', mentor_lora=128, student_lora=64, mentor_epochs=18, epochs=18, lr=3e-4, mentor_lr=3e-4, batch_size=2,
-               accumulate=4, max_new_tokens=512, write_batch=16, evals=9, bf16=True, label_style='sentence')}
+               accumulate=4, max_new_tokens=512, write_batch=16, evals=9, bf16=True, group_by_length=True, label_style='sentence')}
 
 def check_teacher(s:Settings # With task, teacher and annotations
                  )->None: # Or an error

@@ -6,7 +6,7 @@
 __all__ = ['TrainSettings', 'DistillationTrainer', 'Bar', 'Trained', 'arguments', 'last_whole', 'has_bf16', 'check_soft_labels',
            'train']
 
-# %% ../nbs/09_train.ipynb #25622c06
+# %% ../nbs/09_train.ipynb #acd6fa86
 import json, shutil, warnings
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -19,13 +19,13 @@ from transformers import DataCollatorForSeq2Seq, Seq2SeqTrainer, Seq2SeqTraining
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from .batches import batches_for, padded_to_longest
 from .block_losses import Dense, TopK, block_loss
-from .dropout import FastDropout, has_dropout
+from .forward import FastDropout, fuse_gelu, has_dropout
 from .losses import Loss, check_mix, check_vocabularies, distillation_loss, label_mask
 from .models import Backbone, Encoded, aligned, at_the_head, encode, hidden_states, plain_head
 from .records import Example, InputError
 from .soft_labels import SoftLabels
 
-# %% ../nbs/09_train.ipynb #67455b53
+# %% ../nbs/09_train.ipynb #e0dd5ee2
 @dataclass(frozen=True)
 class TrainSettings:
     "How a backbone is trained."
@@ -40,10 +40,10 @@ class TrainSettings:
     max_length: int = 512 # Tokens of a prompt or a label
     evals: int = 4 # How often dev is scored
     bf16: bool = False # bfloat16 autocast, where the processor has it
-    group_by_length: bool = True # Rows of like length in one batch
+    group_by_length: bool = False # Rows of like length in one batch: faster, less mixed
     token_budget: int = 0 # Padded tokens a batch instead of batch_size rows, if above 0
     pad: str = 'batch' # To the longest row of the batch, or of the whole set as the authors do
-    fast_dropout: bool = True # On a processor, masks from a faster source of chance
+    fast_forward: bool = True # Faster dropout masks and activation, see `08c_forward`
     block: int = 2048 # Tokens whose logits are held at once; 0 for all, with the plain losses
     seed: int = 1 # Order of the data and dropout
     lam: float = 0. # λ of equation 5; 0 is plain fine-tuning
@@ -55,7 +55,7 @@ class TrainSettings:
             if not getattr(self, name) > 0: raise InputError(f"{name} = {getattr(self, name)}", "There would be nothing to train", f"Give {name} a value above 0")
         if self.pad not in ('batch', 'set'): raise InputError(f"pad = {self.pad!r}", "It is not known", "Use batch or set")
 
-# %% ../nbs/09_train.ipynb #0e7252c3
+# %% ../nbs/09_train.ipynb #fce885d0
 class DistillationTrainer(Seq2SeqTrainer):
     "A Seq2SeqTrainer with equation 5 as its loss, planned batches, and a callable as its dev score."
     def __init__(self, *args,
@@ -67,7 +67,7 @@ class DistillationTrainer(Seq2SeqTrainer):
         super().__init__(backbone.model, *args, processing_class=backbone.tokenizer, **kwargs)
         self.mentor, self.mix, self.seq2seq, self.score = mentor if mix.lam > 0 else None, mix, backbone.seq2seq, score
         self.model_accepts_loss_kwargs, self.parts, self.positions = True, [], [0, 0]
-        self.dropout = FastDropout if mix.fast_dropout and self.args.device.type == 'cpu' and has_dropout(backbone.model) else nullcontext
+        self.dropout = FastDropout if mix.fast_forward and self.args.device.type == 'cpu' and has_dropout(backbone.model) else nullcontext
         if isinstance(self.mentor, Backbone): self.mentor.model.eval().to(self.args.device)
     def get_train_dataloader(self)->DataLoader:
         "The batches of the whole run, as planned."
@@ -137,7 +137,7 @@ class Bar(TrainerCallback):
         "Close the bar."
         self.bar.close()
 
-# %% ../nbs/09_train.ipynb #2847b118
+# %% ../nbs/09_train.ipynb #31252b2f
 @dataclass
 class Trained:
     "A trained backbone and how it got there."
@@ -154,7 +154,7 @@ def arguments(s:TrainSettings, # Of the run
     "Our settings in the Trainer's words."
     every = -(-s.updates//s.evals)
     return Seq2SeqTrainingArguments(str(folder), max_steps=s.updates, per_device_train_batch_size=s.batch_size, gradient_accumulation_steps=s.accumulate,
-        learning_rate=s.lr, lr_scheduler_type=s.schedule, warmup_steps=round(s.warmup*s.updates), weight_decay=s.weight_decay, max_grad_norm=s.clip, bf16=s.bf16,
+        learning_rate=s.lr, lr_scheduler_type=s.schedule, warmup_steps=round(s.warmup*s.updates), weight_decay=s.weight_decay, max_grad_norm=s.clip, bf16=s.bf16, use_cpu=not torch.accelerator.is_available(),
         seed=s.seed, data_seed=s.seed, logging_steps=max(1, s.updates//50), eval_strategy='steps' if selects else 'no', eval_steps=every, save_strategy='steps',
         save_steps=every, save_total_limit=2, load_best_model_at_end=selects, metric_for_best_model='eval_accuracy' if selects else None, greater_is_better=True if selects else None,
         report_to='none', remove_unused_columns=False, disable_tqdm=True, dataloader_pin_memory=False)
@@ -215,6 +215,7 @@ def train(backbone:Backbone, # Changed in place
     if not encoded.rows: raise InputError(f"None of {len(rows)} labels fits into {s.max_length} tokens", "There is nothing to train on", "Raise max_length")
     check_soft_labels(backbone, mentor, encoded.rows, s)
     data = [r | dict(index=i) for i, r in enumerate(encoded.rows if s.pad == 'batch' else padded_to_longest(encoded.rows, backbone.tokenizer.pad_token_id))]
+    if s.fast_forward: fuse_gelu(backbone.model)
     trainer = DistillationTrainer(arguments(s, folder, score is not None), train_dataset=data, eval_dataset=data[:1], data_collator=DataCollatorForSeq2Seq(backbone.tokenizer, model=backbone.model),
         callbacks=[Bar(title), *callbacks], backbone=backbone, mentor=mentor, mix=s, score=score and (lambda: score(backbone)))
     for noisy in (PrinterCallback, ProgressCallback): trainer.remove_callback(noisy)

@@ -36,7 +36,7 @@ def test_a_file_that_differs_is_refused(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize('task', ['commonsense_qa', 'gsm8k'])
 def test_missing_annotations_are_named(task):
-    from mentorkd.pipeline import released_rows
+    from mentorkd.inputs import released_rows
     from mentorkd.records import InputError
     with pytest.raises(InputError, match=f'{task}_3_train.json.*Download'): released_rows(task, 'train')
 

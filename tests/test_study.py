@@ -1,23 +1,31 @@
-"The slow table of the tutorial belongs to the code, weights and settings that are here."
+"The slow tables belong to the code, weights and settings that are here."
 import json
 from dataclasses import asdict
 from pathlib import Path
+
+import pytest
 
 from mentorkd.records import digest
 from mentorkd.runs import code_digest
 from mentorkd.settings import Settings
 from mentorkd.tiny import fingerprint
 
-TUTORIALS = Path(__file__).resolve().parent.parent/'nbs'/'tutorials'
-MODULES = ['worlds', 'tiny', 'tasks', 'answers', 'generators', 'prompts', 'attempts', 'losses', 'models', 'train', 'pipeline']
+NBS = Path(__file__).resolve().parent.parent/'nbs'
+METHOD = ['worlds', 'tiny', 'tasks', 'answers', 'generators', 'prompts', 'attempts', 'losses', 'block_losses', 'soft_labels', 'batches', 'forward', 'models', 'engines', 'train', 'inputs', 'pipeline']
+SPEED = ['batches', 'block_losses', 'soft_labels', 'forward', 'losses', 'models', 'engines', 'train', 'bench']
 
 
-def test_made_from_what_is_here():
-    "When this fails the figures may be stale: run `make study`."
-    here = dict(code=code_digest(MODULES), weights=fingerprint(), settings=digest(asdict(Settings())))
-    assert json.loads((TUTORIALS/'end_to_end.json').read_text()) == here
+@pytest.mark.parametrize('page, target', [('tutorials/end_to_end', 'study'), ('analysis/soft_labels', 'soft-labels')])
+def test_made_from_what_is_here(page, target):
+    here = dict(code=code_digest(METHOD), weights=fingerprint(), settings=digest(asdict(Settings())))
+    assert json.loads((NBS/f'{page}.json').read_text()) == here, f'The figures may be stale: run `make {target}`'
+
+
+def test_speed_was_measured_on_this_code():
+    assert json.loads((NBS/'analysis'/'speed.json').read_text())['digest'] == code_digest(SPEED), 'The figures may be stale: run `make speed`'
 
 
 def test_whole():
-    rows = (TUTORIALS/'end_to_end.csv').read_text().splitlines()
+    rows = (NBS/'tutorials'/'end_to_end.csv').read_text().splitlines()
     assert len(rows) == 1 + 3*4*4  # tasks, seeds, and teacher, mentor, baseline, method
+    assert len((NBS/'analysis'/'soft_labels.csv').read_text().splitlines()) == 1 + 8*2  # forms, seeds
