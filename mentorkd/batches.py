@@ -26,13 +26,13 @@ def real_share(rows:list[Row] # Of one batch
     pairs = [lengths(r) for r in rows]
     return sum(map(sum, pairs))/(len(rows)*sum(max(p) for p in zip(*pairs)))
 
-# %% ../nbs/08a_batches.ipynb #545341c7
+# %% ../nbs/08a_batches.ipynb #d1928c08
 def in_updates(rows:list[Row], # Encoded
                per_update:int, # Rows an update, over all processes and accumulated batches
                seed:int=0, # Of the order
-               budget:int=0, # Padded tokens an update at most, instead of a count, if above 0
+               budget:int=0, # Padded tokens a batch at most, instead of a count, if above 0
                group:bool=True, # Rows of like length together?
-               least:int=1, # Rows that an update needs at least, for every process to have one
+               parts:int=1, # Batches an update is split into; each gets a row at least
               )->Iterator[list[int]]: # Without end; rows of an update, shortest first
     "Indices of the rows of each update, round after round."
     pairs = [lengths(r) for r in rows]
@@ -42,16 +42,16 @@ def in_updates(rows:list[Row], # Encoded
         order, updates = rng.sample(range(len(rows)), len(rows)), []
         for at in range(0, len(order), window):
             pool = order[at:at + window]
-            updates += _cut(sorted(pool, key=pairs.__getitem__) if group else pool, pairs, per_update, budget, least)
-        for u in updates: u += islice((i for i in order*least if i not in u or len(rows) < least), max(0, least - len(u)))
+            updates += _cut(sorted(pool, key=pairs.__getitem__) if group else pool, pairs, per_update, budget, parts)
+        for u in updates: u += islice((i for i in order*parts if i not in u or len(rows) < parts), max(0, parts - len(u)))
         yield from rng.sample(updates, len(updates))
 
-def _cut(order, pairs, per_update, budget, least)->list[list[int]]:
+def _cut(order, pairs, per_update, budget, parts)->list[list[int]]:
     if not budget: return [order[i:i + per_update] for i in range(0, len(order), per_update)]
     updates = [[]]
     for i in order:
         both = [*updates[-1], i]
-        if len(both) > least and len(both)*sum(max(p) for p in zip(*(pairs[j] for j in both))) > budget: updates.append([i])
+        if len(both) > parts and -(-len(both)//parts)*sum(max(p) for p in zip(*(pairs[j] for j in both))) > budget: updates.append([i])
         else: updates[-1] = both
     return updates
 
@@ -62,7 +62,7 @@ def split(update:list[int], # Rows of an update
     n = len(update)
     return [update[n*p//parts:n*(p + 1)//parts] for p in range(parts)]
 
-# %% ../nbs/08a_batches.ipynb #8b1808d4
+# %% ../nbs/08a_batches.ipynb #0d53396f
 def check_budget(rows:list[Row], # Encoded
                  budget:int, # Padded tokens a batch
                 )->None: # Or an error
@@ -82,7 +82,7 @@ def batches_for(rows:list[Row], # Encoded
                )->list[list[int]]: # One batch after the other
     "All batches that one process sees in a run."
     check_budget(rows, budget)
-    plan = islice(in_updates(rows, batch_size*parts, seed, budget*parts, group, least=parts), updates)
+    plan = islice(in_updates(rows, batch_size*parts, seed, budget, group, parts), updates)
     return [b for u in plan for b in split(u, parts)[rank::world]]
 
 def padded_to_longest(rows:list[Row], # Encoded

@@ -8,8 +8,8 @@ __all__ = ['FLAN', 'LENGTHS', 'LADDER', 'BATCH', 'NEW_TOKENS', 'SAMPLES', 'SIDES
            'measure_sampling', 'measure_ceiling', 'BenchSettings', 'measured', 'prepare', 'ratios', 'bench', 'as_table',
            'plot', 'write_bench']
 
-# %% ../nbs/11b_bench.ipynb #bd45aaff
-import json, os, random, resource, subprocess, sys, tempfile, time
+# %% ../nbs/11b_bench.ipynb #f30c0ac7
+import json, os, random, resource, shutil, subprocess, sys, tempfile, time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -93,17 +93,18 @@ def _tokenizer(name:str)->PreTrainedTokenizerFast:
             return T5Tokenizer.from_pretrained(folder)
     except (OSError, ValueError) as e: raise InputError(f"Could not load a tokenizer from {name!r} ({str(e).splitlines()[0][:90]})", "Real texts need one", "Give a folder, a Hugging Face name or a spiece.model; without --tokenizer generated texts are used") from None
 
-# %% ../nbs/11b_bench.ipynb #f0c29526
-def step_work(student:PretrainedConfig, # Of a T5 with gated feed-forward layers
+# %% ../nbs/11b_bench.ipynb #602cbeed
+def step_work(student:PretrainedConfig, # Of a T5
               mentor_width:int, # d of the mentor
               lengths:list[tuple[int, int]], # (label, source) real tokens of each row
              )->float: # Floating-point operations
     "Arithmetic of training on some rows with `hidden` soft labels."
     d, i, f, V = student.d_model, student.num_heads*student.d_kv, student.d_ff, student.vocab_size
-    trunk = sum(student.num_layers*s*(4*d*i + 3*d*f + 2*i*s) + student.num_decoder_layers*(t*(6*d*i + 3*d*f + 2*i*t + 2*i*s) + s*2*d*i) for t, s in lengths)
+    ff = (3 if student.is_gated_act else 2)*d*f
+    trunk = sum(student.num_layers*s*(4*d*i + ff + 2*i*s) + student.num_decoder_layers*(t*(6*d*i + ff + 2*i*t + 2*i*s) + s*2*d*i) for t, s in lengths)
     return 2*(3*trunk + sum(t for t, _ in lengths)*V*(3*d + mentor_width))
 
-# %% ../nbs/11b_bench.ipynb #918958f4
+# %% ../nbs/11b_bench.ipynb #f741bc72
 _AUTHORS = dict(soft='live', pad='set', group_by_length=False, bf16=False, block=0, fast_forward=False, pages=False)
 LADDER = {'reference': _AUTHORS}
 for _name, _change in dict(grouped=dict(pad='batch', group_by_length=True), bf16=dict(bf16=True), blocks=dict(block=2048), disk=dict(soft='hidden'), forward=dict(fast_forward=True), hidden=dict(pages=True), topk=dict(soft='topk')).items():
@@ -141,6 +142,7 @@ def measure_training(work:Path, # Data, configurations, tokenizer, soft labels
     seconds = watch.times[-1] - watch.times[warm - 1]
     work_done = sum(step_work(student.model.config, AutoConfig.from_pretrained(work/'mentor').d_model, b) for b in seen)
     tokens = sum(t for b in seen for t, _ in b)
+    if s.pad == 'set': tokens = counted*BATCH*sum(map(label_tokens, encoded))/len(encoded)  # each step costs the same, whichever rows it has
     return dict(seconds_per_step=seconds/counted, tokens_per_second=tokens/seconds, examples_per_second=sum(map(len, seen))/seconds, flops=work_done/seconds)
 
 def measure_labels(work:Path, # Data, configurations, tokenizer
@@ -149,6 +151,7 @@ def measure_labels(work:Path, # Data, configurations, tokenizer
     mentor, seconds = _backbone(work, 'mentor'), {}
     rows = encode(mentor, _rows(work)).rows
     for form in ('hidden', 'topk'):
+        shutil.rmtree(work/form, ignore_errors=True)  # each round makes them anew
         start = time.perf_counter()
         made = make_soft_labels(mentor, rows, work/form, Form(form, bf16=True))
         seconds[form] = (time.perf_counter() - start)/len(rows)
@@ -186,7 +189,7 @@ def measure_ceiling(n:int=4096, # Rows and columns
 SIDES = {'ceiling': lambda work: measure_ceiling(), 'labels': measure_labels,
          **{f'train {s}': lambda work, s=s: measure_training(work, s) for s in LADDER}, **{f'sample {s}': lambda work, s=s: measure_sampling(work, s) for s in ('reference', 'torch', 'ctranslate2')}}
 
-# %% ../nbs/11b_bench.ipynb #d92a0a61
+# %% ../nbs/11b_bench.ipynb #b1b42d3f
 @dataclass(frozen=True)
 class BenchSettings:
     "What is measured."
@@ -195,7 +198,7 @@ class BenchSettings:
     task: str = 'tracking_shuffled_objects' # Whose released rationales are read, from MENTORKD_DATA
     tokenizer: str|None = None # Folder, Hugging Face name or spiece.model; generated texts without it
     rounds: int = 3 # Each side so many times
-    examples: int = 320 # Rows to measure on
+    examples: int = 160 # Rows to measure on
     epochs: int = 20 # Of the whole job
     job_examples: int = 2928 # D_train of the whole job
 
@@ -226,8 +229,10 @@ def ratios(seen:dict[str, list[dict]], # Side → what its rounds saw
           )->dict: # The ratios and what they were computed from
     "Medians over the rounds, and ours over the reference's."
     mid = {side: {k: median(r[k] for r in rounds) for k in rounds[0]} for side, rounds in seen.items()}
+    if not set(ENDS) - {'sample ctranslate2'} <= set(mid): return dict(medians=mid, rounds=seen)
     ref, ours, steps = mid['train reference'], mid['train hidden'], s.epochs*-(-s.job_examples//BATCH)
-    job = dict(reference=steps*ref['seconds_per_step'], ours=s.job_examples*mid['labels']['seconds_per_example'] + steps*ours['seconds_per_step'])
+    label = ref['tokens_per_second']*ref['seconds_per_step']  # mean label tokens of a batch
+    job = dict(reference=steps*ref['seconds_per_step'], ours=s.job_examples*mid['labels']['seconds_per_example'] + steps*label/ours['tokens_per_second'])
     fastest = max((x for x in ('sample torch', 'sample ctranslate2') if x in mid), key=lambda x: mid[x]['tokens_per_second'])
     return dict(train_ratio=ours['tokens_per_second']/ref['tokens_per_second'], train_ratio_topk=mid['train topk']['tokens_per_second']/ref['tokens_per_second'], job_ratio=job['reference']/job['ours'],
         memory_ratio=ours['peak_bytes']/ref['peak_bytes'], memory_ratio_topk=mid['train topk']['peak_bytes']/ref['peak_bytes'], sampling_ratio=mid[fastest]['tokens_per_second']/mid['sample reference']['tokens_per_second'], sampling_engine=fastest.split()[1],

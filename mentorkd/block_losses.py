@@ -89,7 +89,7 @@ def _top_kl(logits:Tensor, p:Tensor, log_sum:Tensor, mentor:TopK, tau:float)->tu
     kl = (torch.xlogy(top, top) - top*(logits.gather(-1, ids) - log_sum)).sum() + (torch.xlogy(rest, rest) - rest*p_rest.log()).sum()
     return kl, (p*(rest/p_rest)[:, None]).scatter_(-1, ids, top)
 
-# %% ../nbs/07b_block_losses.ipynb #e702d4dc
+# %% ../nbs/07b_block_losses.ipynb #abd5281a
 class _BlockLoss(torch.autograd.Function):
     @staticmethod
     def forward(ctx, hidden, weight, bias, labels, soft, weights, tau, block, dtype):
@@ -154,8 +154,8 @@ def block_loss(hidden:Tensor, # (tokens, width) of the student, as its head sees
     n = float(n_tokens if n_tokens is not None else len(labels))
     weights = tuple(w/n for w in effective_weights(lam, tau, tau_squared))
     if lam > 0: check_vocabularies(soft.vocab_size, len(weight))
-    if hidden.is_cuda and isinstance(soft, Dense) and lam > 0 and find_spec('liger_kernel'): return liger_loss(hidden, weight, labels, soft, weights, tau, n, bias)
     dtype = torch.get_autocast_dtype(hidden.device.type) if torch.is_autocast_enabled(hidden.device.type) else hidden.dtype
     with torch.autocast(hidden.device.type, enabled=False):
+        if hidden.is_cuda and isinstance(soft, Dense) and lam > 0 and find_spec('liger_kernel'): return liger_loss(hidden.to(dtype), weight.to(dtype), labels, soft, weights, tau, n, bias if bias is None else bias.to(dtype))
         total, parts = _BlockLoss.apply(hidden, weight, bias, labels, soft if lam > 0 else None, weights, tau, block, dtype)
     return Loss(total, parts[0]/n, parts[1]/n)

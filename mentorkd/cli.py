@@ -13,7 +13,7 @@ from .records import InputError
 from .settings import PRESETS, Settings
 from .tasks import EMBEDDED, TASKS
 
-# %% ../nbs/12_cli.ipynb #7dba7403
+# %% ../nbs/12_cli.ipynb #21f2da9b
 def add_settings(parser:argparse.ArgumentParser # Of a command
                 )->None: # Changed in place
     "One option for each setting, with its comment as help."
@@ -39,10 +39,10 @@ def parser()->argparse.ArgumentParser: # With all commands
     add('mark', "Mark any model's texts.", ('texts', dict(help="JSON lines with text and gold")), ('--task', dict(required=True, help="Says how answers look")), ('--out', dict(required=True, metavar='FILE', help="JSON lines to write")),
         ('--extractor', dict(default='strict', help="strict, lenient or reference (strict)")))
     add('tasks', "List the tasks.")
-    add('bench', "Measure the reference's way of training and sampling beside ours, in turns (about ten minutes).", ('--json', dict(metavar='FILE', help="Write the ratios and what they were computed from")),
+    add('bench', "Measure the reference's way of training and sampling beside ours, in turns; takes some minutes a round.", ('--json', dict(metavar='FILE', help="Write the ratios and what they were computed from")),
         ('--plot', dict(metavar='FILE', help="Write a plot (png or svg)")), ('--student', dict(default='google/flan-t5-small', help="Configuration: FlanT5's name or a folder (google/flan-t5-small)")),
         ('--mentor', dict(default='google/flan-t5-base', help="The same (google/flan-t5-base)")), ('--task', dict(default='tracking_shuffled_objects', help="Real texts, from MENTORKD_DATA (tracking_shuffled_objects)")),
-        ('--tokenizer', dict(help="Folder, Hugging Face name or spiece.model, for real texts; without it generated texts of the same lengths")), ('--rounds', dict(type=int, default=3, help="Each side so many times (3)")))
+        ('--tokenizer', dict(help="Folder, Hugging Face name or spiece.model, for real texts; without it generated texts of the same lengths")), ('--rounds', dict(type=int, default=3, help="Each side so many times (3)")), ('--examples', dict(type=int, default=160, help="Rows to measure on (160)")))
     return top
 
 # %% ../nbs/12_cli.ipynb #c67de6f5

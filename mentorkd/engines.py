@@ -107,7 +107,7 @@ class VLLMGenerator:
         prompts = [dict(prompt_token_ids=prompt_ids(self.backbone, q.question, self.max_length)) for q in questions]
         for out in self.llm.generate(prompts, [how(q) for q in questions]): yield [t.text for t in out.outputs]
 
-# %% ../nbs/08d_engines.ipynb #a2e715af
+# %% ../nbs/08d_engines.ipynb #a9ae06eb
 ENGINES = ('torch', 'ctranslate2', 'vllm')
 
 def check_engine(name:str # torch, ctranslate2 or vllm
@@ -128,7 +128,7 @@ def generator(engine:str, # torch, ctranslate2 or vllm
     if engine == 'vllm': return VLLMGenerator(backbone, key, **how)
     if engine == 'ctranslate2':
         try: made = CTranslate2Generator(backbone, key, **how)
-        except (InputError, NotImplementedError, ValueError) as e: say(f"ctranslate2 cannot read {backbone.name} ({str(e).splitlines()[0]}): PyTorch writes")
+        except (InputError, NotImplementedError, ValueError, KeyError, RuntimeError, AttributeError) as e: say(f"ctranslate2 cannot read {backbone.name} ({str(e).splitlines()[0]}): PyTorch writes")
         else:
             ids = backbone.tokenizer('1 2 3 a b c. Yes --> (A)').input_ids
             apart = disagreement(backbone, made.translator(), [(ids, ids), (ids[2:], ids[1:]), (ids[1:], ids[3:])])

@@ -31,7 +31,7 @@ def drop(x:Tensor, # Any shape
     "Inverted dropout."
     return x*scaled_mask(rng, x.shape, p, x.dtype)
 
-# %% ../nbs/08c_forward.ipynb #c11a2f4c
+# %% ../nbs/08c_forward.ipynb #f0d6de16
 def has_dropout(model:torch.nn.Module # Any
                )->bool: # In training mode
     "Would this model drop anything?"
@@ -54,7 +54,8 @@ class FastDropout(TorchFunctionMode):
         scores = query @ key.transpose(-1, -2)*(query.shape[-1]**-.5 if scale is None else scale)
         if is_causal: attn_mask = torch.ones(scores.shape[-2:], dtype=torch.bool).tril()
         if attn_mask is not None: scores = scores.masked_fill(~attn_mask, -torch.inf) if attn_mask.dtype == torch.bool else scores + attn_mask
-        return drop(scores.softmax(-1).to(value.dtype), dropout_p, self.rng) @ value
+        share = scores.softmax(-1) if attn_mask is None or attn_mask.dtype != torch.bool else scores.softmax(-1).nan_to_num(0.)  # a row that sees nothing
+        return drop(share.to(value.dtype), dropout_p, self.rng) @ value
 
 # %% ../nbs/08c_forward.ipynb #6d42697d
 def fuse_gelu(model:torch.nn.Module # Changed in place; its weights are not

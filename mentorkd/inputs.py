@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['load_data', 'released_rows', 'teachers', 'is_scratch', 'model_key', 'backbone', 'check_models']
 
-# %% ../nbs/10d_inputs.ipynb #b2788bbb
-import hashlib
+# %% ../nbs/10d_inputs.ipynb #1f813d43
+import hashlib, os
 from pathlib import Path
 import torch
 from .engines import check_engine
@@ -66,13 +66,15 @@ def backbone(s:Settings, # Of the run
     torch.manual_seed(s.seed)  # adapters start from random weights
     return add_lora(b, LoRA(r=lora)) if lora else b
 
-# %% ../nbs/10d_inputs.ipynb #5f1e8c98
+# %% ../nbs/10d_inputs.ipynb #22860f1c
 def check_models(s:Settings # Of the run
                 )->None: # Or an error
     "Find a model that cannot be loaded, or soft labels that cannot be compared, before anything is trained."
     names = [n for n in (s.mentor_checkpoint or s.mentor, s.student) if not is_scratch(s, n)]
     sizes = [load_config(n).vocab_size for n in names]
     check_engine(s.engine)
+    if s.engine == 'vllm' and any(load_config(n).is_encoder_decoder for n in names): raise InputError("engine = vllm with an encoder-decoder", "It writes with decoder-only models", "Use engine torch or ctranslate2")
+    if int(os.environ.get('WORLD_SIZE', 1)) > 1: raise InputError(f"A run in {os.environ['WORLD_SIZE']} processes", "They would write into one folder", "Start it in one; `train` is what several processes can share")
     if s.lam > 0 and len(sizes) == 2: check_vocabularies(*sizes)
     if s.lam > 0 and len(sizes) == 1 and not s.mentor_checkpoint:
         raise InputError(f"{names[0]} has a vocabulary of its own and the other model's is made of these texts", "Soft labels are compared token by token", "Choose mentor and student of one family, or set --lam 0")

@@ -23,7 +23,7 @@ from .losses import IGNORE
 from .records import Example, InputError, Question, digest
 from .tiny import TINY, bpe_tokenizer, new_tiny, tiny_folder
 
-# %% ../nbs/08_models.ipynb #93841556
+# %% ../nbs/08_models.ipynb #249e42a2
 @dataclass
 class Backbone:
     "A language model with its tokenizer."
@@ -42,6 +42,10 @@ class Backbone:
         "Write model and tokenizer; LoRA weights are merged first."
         model = self.model.merge_and_unload() if hasattr(self.model, 'merge_and_unload') else self.model
         model.save_pretrained(folder); self.tokenizer.save_pretrained(folder)
+    def to_device(self)->"Backbone":
+        "On the machine's accelerator, if it has one."
+        if torch.accelerator.is_available(): self.model.to(torch.accelerator.current_accelerator())
+        return self
     def copy(self)->"Backbone":
         "The same weights again, to be trained on their own."
         return Backbone(copy.deepcopy(self.model), self.tokenizer, self.name)

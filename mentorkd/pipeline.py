@@ -92,7 +92,7 @@ def teach(self:Distillation)->None:
     self.D_teacher = examples(self.drawn, self.questions['train'], s.label_style)
     self.texts = [t for e in self.D_teacher for t in (e.prompt, e.label)]
 
-# %% ../nbs/11_pipeline.ipynb #4e3e64c5
+# %% ../nbs/11_pipeline.ipynb #243c726b
 CURVE = ('step', 'loss', 'rd', 'sld', 'real', 'learning_rate', 'eval_accuracy')
 
 def dev_score(d:Distillation # Of the run
@@ -112,7 +112,8 @@ def how_to_write(self:Distillation)->dict:
 def writer(self:Distillation, model:str, key:str)->Generator:
     "A trained model's folder as a generator, with this run's engine and number format."
     b = load(model, torch.bfloat16 if self.s.bf16 and has_bf16() and self.s.engine == 'torch' else torch.float32)
-    return generator(self.s.engine, b, key, self.say, **self.how_to_write())
+    def say(line): self.notes.append(line); self.say(line)
+    return generator(self.s.engine, b.to_device() if self.s.engine == 'torch' else b, key, say, **self.how_to_write())
 
 @patch
 def fit(self:Distillation,
@@ -177,15 +178,16 @@ def augment(self:Distillation)->None:
     self.D_mentor = examples(self.kept, train, s.label_style)
     self.D_train = self.D_teacher + self.D_mentor
 
-# %% ../nbs/11_pipeline.ipynb #39e0b313
+# %% ../nbs/11_pipeline.ipynb #0d072bc1
 @patch
 def label_softly(self:Distillation)->None:
     "Keep the mentor's soft labels of D_train, unless they are to be live or are not needed."
     s, self.soft_key = self.s, digest(self.mentor_key, self.s.soft_labels)
     if s.lam == 0 or s.soft_labels == 'live': return
-    form = Form(*soft_form(s), bf16=s.bf16 and has_bf16())
+    name, k, taus = soft_form(s)
+    form = Form(name, *((k, taus) if name == 'topk' else ()), bf16=s.bf16 and has_bf16())
     def make(work):
-        mentor = load(self.mentor)
+        mentor = load(self.mentor).to_device()
         make_soft_labels(mentor, encode(mentor, self.D_train, s.max_length).rows, work/'soft_labels', form)
     key = digest('soft_labels', self.mentor_key, [asdict(r) for r in self.D_train], s.max_length, asdict(form))
     self.soft_key = digest(stage(self.folder, 'soft_labels', key, ['soft_labels'], make), s.soft_labels)

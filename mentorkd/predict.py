@@ -16,7 +16,7 @@ from .models import ModelGenerator, load
 from .records import InputError, Question, question_ids, read_rows, read_text, write_jsonl
 from .runs import file_digests
 
-# %% ../nbs/11a_predict.ipynb #fae2b946
+# %% ../nbs/11a_predict.ipynb #ff8af13e
 @dataclass(frozen=True)
 class Prediction:
     "What a student says to a question."
@@ -37,7 +37,7 @@ class Student:
             raise InputError(f"{path} holds no finished student", "There is nobody to answer", "Give the folder of a finished `mentorkd run`")
         s, self.kind = known['settings'], AnswerKind(**known['kind'])
         self.extractor, self.seed = s['extractor'], s['seed']
-        self.writer = ModelGenerator(load(str(Path(path)/'student')), str(path), s['max_new_tokens'], s['temperature'], s['top_k'], s['write_batch'], max_length=s['max_length'])
+        self.writer = ModelGenerator(load(str(Path(path)/'student')).to_device(), str(path), s['max_new_tokens'], s['temperature'], s['top_k'], s['write_batch'], max_length=s['max_length'])
     def predict(self, questions:list[Question], # Gold is not looked at
                 samples:int=1, # 1 is greedy; more are sampled and vote
                )->list[Prediction]: # One a question

@@ -6,8 +6,8 @@
 __all__ = ['FORMS', 'Form', 'weights_digest', 'key_parts', 'data_digest', 'SoftLabels', 'label_tokens', 'make_soft_labels',
            'head_tensors', 'open_soft_labels']
 
-# %% ../nbs/08b_soft_labels.ipynb #fde69cbd
-import hashlib, json, shutil
+# %% ../nbs/08b_soft_labels.ipynb #7635bc6f
+import errno, hashlib, json, shutil
 from bisect import bisect
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -25,7 +25,7 @@ from .losses import label_mask
 from .models import Backbone, aligned, hidden_states, plain_head
 from .records import InputError, atomic_path, digest
 
-# %% ../nbs/08b_soft_labels.ipynb #b70cd453
+# %% ../nbs/08b_soft_labels.ipynb #3c72e64c
 FORMS = ('hidden', 'topk')
 
 @dataclass(frozen=True)
@@ -39,10 +39,10 @@ class Form:
         if self.name not in FORMS: raise InputError(f"Soft labels {self.name!r} are not known", "They would have no form", f"Use one of {', '.join(FORMS)}")
         if self.k < 1 or not self.taus or min(self.taus) <= 0: raise InputError(f"k = {self.k} and taus = {self.taus}", "Nothing would be kept", "Give k and every τ a value above 0")
 
-def weights_digest(model:torch.nn.Module # Any
+def weights_digest(model:torch.nn.Module # With a config
                   )->str: # 16 hexadecimal digits
-    "Names a model by its weights."
-    sha = hashlib.sha256()
+    "Names a model by its weights, and by how a T5 uses them at its head."
+    sha = hashlib.sha256(str([getattr(model.config, n, None) for n in ('scale_decoder_outputs', 'tie_word_embeddings')]).encode())
     for name, t in sorted(model.state_dict().items()):
         sha.update(name.encode()); sha.update(t.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
     return sha.hexdigest()[:16]
@@ -98,7 +98,7 @@ def _same(folder, was, now)->None:
     if other := [n for n in now if now[n] != was.get(n)]:
         raise InputError(f"{folder} holds soft labels of another {' and '.join(other)} ({', '.join(str(was.get(n)) for n in other)}, not {', '.join(now[n] for n in other)})", "They would teach the wrong thing", "Make them anew in another folder, or remove this one")
 
-# %% ../nbs/08b_soft_labels.ipynb #2cdf8e47
+# %% ../nbs/08b_soft_labels.ipynb #002b3226
 def label_tokens(row:Row # Encoded
                 )->int: # Those that count
     "Real label tokens of a row."
@@ -137,14 +137,13 @@ def make_soft_labels(mentor:Backbone, # Fine-tuned
     starts = [0, *accumulate(label_tokens(r) for r in rows)]
     cuts = [i for i in range(len(rows)) if i == 0 or starts[i]//shard_tokens > starts[i - 1]//shard_tokens]
     meta = dict(parts=parts, form=dict(name=form.name, k=form.k, taus=form.taus, bf16=form.bf16), vocab_size=mentor.vocab_size, starts=starts, cuts=cuts, shards={})
-    meta['shards'] = {n: s for n, s in (_read_meta(folder)['shards'] if (folder/'soft_labels.json').exists() else {}).items() if _whole(folder/n, s)}
-    _room(folder, starts[-1]*_bytes(form, head))
-    with tqdm(total=len(rows), desc='soft labels', leave=False) as bar, _disk(folder):
+    before = _read_meta(folder) if (folder/'soft_labels.json').exists() else dict(cuts=None, shards={})
+    if before['cuts'] == cuts: meta['shards'] = {n: s for n, s in before['shards'].items() if _whole(folder/n, s)}
+    missing = [(a, b) for a, b in zip(cuts, [*cuts[1:], len(rows)]) if _shard(a) not in meta['shards']]
+    _room(folder, sum(starts[b] - starts[a] for a, b in missing)*_bytes(form, head) + 2*head['weight'].numel()*(form.name == 'hidden'))
+    with tqdm(total=len(rows), initial=len(rows) - sum(b - a for a, b in missing), desc='soft labels', leave=False) as bar, _disk(folder):
         if form.name == 'hidden': _write(folder, 'head.safetensors', {n: t.to(torch.bfloat16).contiguous() for n, t in head.items()}, meta)
-        for a, b in zip(cuts, [*cuts[1:], len(rows)]):
-            name = f'{a:08d}.safetensors'
-            if name in meta['shards']: bar.update(b - a); continue
-            _write(folder, name, _kept(mentor, rows[a:b], form, head, batch, bar.update), meta)
+        for a, b in missing: _write(folder, _shard(a), _kept(mentor, rows[a:b], form, head, batch, bar.update), meta)
     return open_soft_labels(folder)
 
 @torch.no_grad()
@@ -154,7 +153,9 @@ def head_tensors(mentor:Backbone # With a head of one linear layer
     head = mentor.model.get_output_embeddings()
     return dict(weight=head.weight.detach()) | (dict(bias=head.bias.detach()) if getattr(head, 'bias', None) is not None else {})
 
-def _bytes(form, head)->int: return 2*head['weight'].shape[1] if form.name == 'hidden' else 4*form.k + 4*len(form.taus)
+def _bytes(form, head)->int: return 2*head['weight'].shape[1] if form.name == 'hidden' else (4 if len(head['weight']) <= 2**16 else 6)*form.k + 4*len(form.taus)
+
+def _shard(first:int)->str: return f'{first:08d}.safetensors'
 
 def _room(folder:Path, needed:int)->None:
     there = next(p for p in (folder, *folder.absolute().parents) if p.exists())
@@ -165,7 +166,7 @@ class _disk:
     def __init__(self, folder): self.folder = folder
     def __enter__(self): return self
     def __exit__(self, kind, error, trace):
-        if isinstance(error, (OSError, SafetensorError)) and ('28' in str(error) or 'No space' in str(error)):
+        if getattr(error, 'errno', None) == errno.ENOSPC or isinstance(error, SafetensorError) and 'os error 28' in str(error):
             raise InputError(f"No space left for {self.folder}", "The shards so far are kept, the others are missing", "Make room and give the same command again: it goes on from here") from error
 
 def _write(folder:Path, name:str, tensors:dict[str, Tensor], meta:dict)->None:
@@ -179,16 +180,16 @@ def _read_meta(folder:Path)->dict:
 
 def _whole(file:Path, sha:str)->bool: return file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() == sha
 
-# %% ../nbs/08b_soft_labels.ipynb #091b5127
+# %% ../nbs/08b_soft_labels.ipynb #3f79b4d2
 def open_soft_labels(folder:str|Path, # That `make_soft_labels` wrote
                      renormalised:bool=False, # Serve any τ from topk, as if the k were all?
                     )->SoftLabels: # Memory-mapped
     "Open soft labels, each shard against its checksum."
     folder = Path(folder); meta = _read_meta(folder)
-    files = {a: f'{a:08d}.safetensors' for a in meta['cuts']}
+    files = {a: _shard(a) for a in meta['cuts']}
     needed = [*files.values(), *(['head.safetensors'] if meta['form']['name'] == 'hidden' else [])]
     if bad := [f for f in needed if not _whole(folder/f, meta['shards'].get(f, ''))]:
-        raise InputError(f"{len(bad)} of {len(needed)} files in {folder} are missing or torn ({bad[0]})", "Some rows would have wrong soft labels", "Give the command that made them again: it makes those alone anew")
+        raise InputError(f"{len(bad)} of {len(needed)} files in {folder} are missing or torn ({bad[0]})", "Some rows would have wrong soft labels", "Call make_soft_labels on this folder again: it makes those alone anew")
     head = load_file(folder/'head.safetensors') if meta['form']['name'] == 'hidden' else {}
     form = Form(**meta['form'] | dict(taus=tuple(meta['form']['taus'])))
     return SoftLabels(folder, meta['parts'], form, meta['vocab_size'], meta['starts'], [(a, load_file(folder/f)) for a, f in files.items()], head, renormalised)

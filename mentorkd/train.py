@@ -55,7 +55,7 @@ class TrainSettings:
             if not getattr(self, name) > 0: raise InputError(f"{name} = {getattr(self, name)}", "There would be nothing to train", f"Give {name} a value above 0")
         if self.pad not in ('batch', 'set'): raise InputError(f"pad = {self.pad!r}", "It is not known", "Use batch or set")
 
-# %% ../nbs/09_train.ipynb #fce885d0
+# %% ../nbs/09_train.ipynb #85a3c3f4
 class DistillationTrainer(Seq2SeqTrainer):
     "A Seq2SeqTrainer with equation 5 as its loss, planned batches, and a callable as its dev score."
     def __init__(self, *args,
@@ -106,7 +106,8 @@ class DistillationTrainer(Seq2SeqTrainer):
         "Add the two parts of the loss, and the share of positions that are not padding."
         if 'loss' in logs and self.parts:
             parts = self.accelerator.reduce(torch.stack(self.parts).sum(0), 'sum')*self.args.gradient_accumulation_steps/len(self.parts)
-            logs |= dict(rd=float(parts[0]), sld=float(parts[1]), real=round(self.positions[0]/self.positions[1], 3))
+            real, all_ = self.accelerator.reduce(torch.tensor(self.positions, device=self.args.device), 'sum').tolist()
+            logs |= dict(rd=float(parts[0]), sld=float(parts[1]), real=round(real/all_, 3))
             self.parts, self.positions = [], [0, 0]
         super().log(logs, *args, **kwargs)
     def evaluate(self, *args, **kwargs):
@@ -137,7 +138,7 @@ class Bar(TrainerCallback):
         "Close the bar."
         self.bar.close()
 
-# %% ../nbs/09_train.ipynb #31252b2f
+# %% ../nbs/09_train.ipynb #e095e08e
 @dataclass
 class Trained:
     "A trained backbone and how it got there."
@@ -153,17 +154,19 @@ def arguments(s:TrainSettings, # Of the run
              )->Seq2SeqTrainingArguments: # Of the Trainer
     "Our settings in the Trainer's words."
     every = -(-s.updates//s.evals)
-    return Seq2SeqTrainingArguments(str(folder), max_steps=s.updates, per_device_train_batch_size=s.batch_size, gradient_accumulation_steps=s.accumulate,
+    args = Seq2SeqTrainingArguments(str(folder), max_steps=s.updates, per_device_train_batch_size=s.batch_size, gradient_accumulation_steps=s.accumulate,
         learning_rate=s.lr, lr_scheduler_type=s.schedule, warmup_steps=round(s.warmup*s.updates), weight_decay=s.weight_decay, max_grad_norm=s.clip, bf16=s.bf16, use_cpu=not torch.accelerator.is_available(),
         seed=s.seed, data_seed=s.seed, logging_steps=max(1, s.updates//50), eval_strategy='steps' if selects else 'no', eval_steps=every, save_strategy='steps',
         save_steps=every, save_total_limit=2, load_best_model_at_end=selects, metric_for_best_model='eval_accuracy' if selects else None, greater_is_better=True if selects else None,
         report_to='none', remove_unused_columns=False, disable_tqdm=True, dataloader_pin_memory=False)
+    args._n_gpu = min(args.n_gpu, 1)  # several GPUs: a process each (torchrun), not threads of one
+    return args
 
 def last_whole(folder:Path, # With checkpoints
               )->str|None: # The last one that was written to its end
     "The checkpoint to go on from; the Trainer writes its state last."
     whole = [c for c in folder.glob('checkpoint-*') if _is_json(c/'trainer_state.json')]
-    for torn in set(folder.glob('checkpoint-*')) - set(whole): shutil.rmtree(torn)
+    for torn in set(folder.glob('checkpoint-*')) - set(whole): shutil.rmtree(torn, ignore_errors=True)  # another process may be at it
     return str(max(whole, key=lambda c: int(c.name.split('-')[1]))) if whole else None
 
 def _is_json(path:Path)->bool:
@@ -201,6 +204,12 @@ def _as_this_machine_can(s:TrainSettings, backbone:Backbone, mentor)->TrainSetti
     if s.block and not all(plain_head(b) for b in (backbone, mentor) if isinstance(b, Backbone)): warnings.warn("The logits are not the head's output alone: trained with the plain losses"); s = replace(s, block=0)
     return s
 
+def _fit(trainer:DistillationTrainer, reached:str|None, s:TrainSettings)->None:
+    try: trainer.train(resume_from_checkpoint=reached)
+    except (MemoryError, RuntimeError) as e:
+        if not isinstance(e, (MemoryError, torch.OutOfMemoryError)) and 'allocate memory' not in str(e): raise
+        raise InputError(f"A batch of {s.token_budget or s.batch_size} {'tokens' if s.token_budget else 'rows'} does not fit into memory ({str(e).splitlines()[0][:90]})", "The update could not be made; checkpoints so far are kept", "Give a smaller --batch-size and a larger --accumulate, or a smaller --token-budget; training goes on from its last checkpoint") from e
+
 def train(backbone:Backbone, # Changed in place
           rows:list[Example], # To learn
           settings:TrainSettings, # How
@@ -221,7 +230,7 @@ def train(backbone:Backbone, # Changed in place
     for noisy in (PrinterCallback, ProgressCallback): trainer.remove_callback(noisy)
     reached = last_whole(folder)
     if reached and int(reached.split('-')[-1]) >= s.updates: _take(trainer, Path(reached), score is not None)
-    else: trainer.train(resume_from_checkpoint=reached)
+    else: _fit(trainer, reached, s)
     backbone.model.eval()
     best = trainer.state.best_global_step if score else trainer.state.global_step
     return Trained(backbone, encoded, trainer.state.log_history, best, trainer.state.best_metric if score else None)

@@ -16,23 +16,23 @@ from mentorkd.models import encode, load
 from mentorkd.soft_labels import open_soft_labels
 from mentorkd.tasks import load_task
 from mentorkd.train import TrainSettings, train
-out, batch, source, budget = sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
+out, batch, source, accumulate = sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
 questions = load_task('chain_arithmetic').split('train')[:40]
 D = examples(draw(ask(ScriptedTeacher('chain_arithmetic'), questions, KINDS['number'], 'teacher', 2), 2), questions)
 mentor = load('mini') if source == 'live' else open_soft_labels(source)
-done = train(load('tiny'), D, TrainSettings(updates=6, batch_size=batch, token_budget=budget, lr=1e-3, evals=1, lam=.3, tau=2.), out, mentor=mentor)
+done = train(load('tiny'), D, TrainSettings(updates=6, batch_size=batch, accumulate=accumulate, group_by_length=True, lr=1e-3, evals=1, lam=.3, tau=2.), out, mentor=mentor)
 losses = [{k: float(h[k]) for k in ('loss', 'rd', 'sld', 'grad_norm')} for h in done.history if 'loss' in h]
 import torch.distributed as dist
 if not dist.is_initialized() or dist.get_rank() == 0: print('LOSSES' + json.dumps(losses))
 '''
 
 
-def losses(folder: Path, processes: int, batch: int, source: str, budget: int = 0) -> list[dict]:
+def losses(folder: Path, processes: int, batch: int, source: str, accumulate: int = 1) -> list[dict]:
     script = folder/'work.py'
     script.write_text(WORK)
     env = os.environ | dict(OMP_NUM_THREADS='1', TQDM_DISABLE='1', HF_HUB_OFFLINE='1')
     start = [sys.executable] if processes == 1 else [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node', str(processes)]
-    done = subprocess.run([*start, str(script), str(folder/f'{processes}-{batch}-{Path(source).name}-{budget}'), str(batch), source, str(budget)], capture_output=True, text=True, env=env, timeout=300)
+    done = subprocess.run([*start, str(script), str(folder/f'{processes}-{batch}-{Path(source).name}-{accumulate}'), str(batch), source, str(accumulate)], capture_output=True, text=True, env=env, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(next(line for line in done.stdout.splitlines() if line.startswith('LOSSES')).removeprefix('LOSSES'))
 
@@ -52,9 +52,10 @@ def soft(tmp_path_factory):
     return str(folder)
 
 
-@pytest.mark.parametrize('budget', [0, 400])
-def test_two_processes_give_the_losses_of_one(tmp_path, soft, budget):
-    one, two = losses(tmp_path, 1, 8, soft, budget), losses(tmp_path, 2, 4, soft, budget//2)
+@pytest.mark.parametrize('accumulate, live', [(1, False), (2, True)])
+def test_two_processes_give_the_losses_of_one(tmp_path, soft, accumulate, live):
+    source = 'live' if live else soft
+    one, two = losses(tmp_path, 1, 8*accumulate, source, 1), losses(tmp_path, 2, 4, source, accumulate)
     assert len(one) == len(two) == 6
     for a, b in zip(one, two):
         for name in a: assert b[name] == pytest.approx(a[name], rel=2e-3), name
