@@ -12,7 +12,7 @@ import json, sys, warnings
 from mentorkd.answers import KINDS
 from mentorkd.attempts import ask, draw, examples
 from mentorkd.generators import ScriptedTeacher
-from mentorkd.models import encode, load
+from mentorkd.models import load
 from mentorkd.soft_labels import open_soft_labels
 from mentorkd.tasks import load_task
 from mentorkd.train import TrainSettings, train
