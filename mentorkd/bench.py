@@ -8,7 +8,7 @@ __all__ = ['FLAN', 'LENGTHS', 'LADDER', 'BATCH', 'NEW_TOKENS', 'SAMPLES', 'SIDES
            'measure_sampling', 'measure_ceiling', 'BenchSettings', 'measured', 'prepare', 'ratios', 'bench', 'as_table',
            'plot', 'write_bench']
 
-# %% ../nbs/11b_bench.ipynb #f30c0ac7
+# %% ../nbs/11b_bench.ipynb #f290ab0d
 import json, os, random, resource, shutil, subprocess, sys, tempfile, time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -22,9 +22,10 @@ from .inputs import released_rows
 from .models import Backbone, ModelGenerator, encode
 from .prompts import join
 from .records import Example, InputError, Question, atomic_path, read_jsonl, write_jsonl
+from .settings import FOR_TORCH
 from .soft_labels import Form, label_tokens, make_soft_labels, open_soft_labels
 from .tiny import wrap_tokenizer
-from .train import TrainSettings, train
+from .train import TrainSettings, has_bf16, train
 
 # %% ../nbs/11b_bench.ipynb #836b6944
 FLAN = {'google/flan-t5-small': dict(d_model=512, d_kv=64, d_ff=1024, num_layers=8, num_heads=6),
@@ -104,10 +105,10 @@ def step_work(student:PretrainedConfig, # Of a T5
     trunk = sum(student.num_layers*s*(4*d*i + ff + 2*i*s) + student.num_decoder_layers*(t*(6*d*i + ff + 2*i*t + 2*i*s) + s*2*d*i) for t, s in lengths)
     return 2*(3*trunk + sum(t for t, _ in lengths)*V*(3*d + mentor_width))
 
-# %% ../nbs/11b_bench.ipynb #f741bc72
+# %% ../nbs/11b_bench.ipynb #05672066
 _AUTHORS = dict(soft='live', pad='set', group_by_length=False, bf16=False, block=0, fast_forward=False, pages=False)
 LADDER = {'reference': _AUTHORS}
-for _name, _change in dict(grouped=dict(pad='batch', group_by_length=True), bf16=dict(bf16=True), blocks=dict(block=2048), disk=dict(soft='hidden'), forward=dict(fast_forward=True), hidden=dict(pages=True), topk=dict(soft='topk')).items():
+for _name, _change in dict(grouped=dict(pad='batch', group_by_length=True), bf16=dict(bf16=True), blocks=dict(block=512), disk=dict(soft='hidden'), forward=dict(fast_forward=True), hidden=dict(pages=True), topk=dict(soft='topk')).items():
     LADDER[_name] = list(LADDER.values())[-1] | _change
 BATCH, NEW_TOKENS, SAMPLES = 8, 128, 3
 
@@ -129,7 +130,7 @@ def measure_training(work:Path, # Data, configurations, tokenizer, soft labels
                      side:str, # A key of LADDER
                     )->dict: # Seconds a step, tokens a second, and what for
     "The one loop, with the authors' choices or with ours."
-    how, (warm, counted) = dict(LADDER[side]), (3, 12) if LADDER[side]['bf16'] else (1, 4)
+    how, (warm, counted) = dict(LADDER[side]), (3, 12) if LADDER[side]['block'] else (1, 4)
     soft, _ = how.pop('soft'), how.pop('pages')
     s = TrainSettings(updates=10**4, batch_size=BATCH, lr=3e-4, evals=1, lam=.3, tau=1., **how)
     watch, plan, student = _Watch(warm + counted), [], _backbone(work, 'student')
@@ -153,7 +154,7 @@ def measure_labels(work:Path, # Data, configurations, tokenizer
     for form in ('hidden', 'topk'):
         shutil.rmtree(work/form, ignore_errors=True)  # each round makes them anew
         start = time.perf_counter()
-        made = make_soft_labels(mentor, rows, work/form, Form(form, bf16=True))
+        made = make_soft_labels(mentor, rows, work/form, Form(form, bf16=has_bf16()))
         seconds[form] = (time.perf_counter() - start)/len(rows)
     return dict(seconds_per_example=seconds['hidden'], seconds_per_example_topk=seconds['topk'], bytes_per_token=made.bytes_per_token)
 
@@ -163,7 +164,7 @@ def measure_sampling(work:Path, # Data, configurations, tokenizer
     "The mentor writes texts of equal length: three samples a question."
     b, questions = _backbone(work, 'mentor'), [Question(e.id, e.prompt, '') for e in _rows(work)]
     n = dict(reference=8, torch=64, ctranslate2=32)[side]
-    if side == 'torch': b.model.to(torch.bfloat16)
+    if side == 'torch' and has_bf16(): b.model.to(torch.bfloat16)
     writer = None if side == 'reference' else (ModelGenerator if side == 'torch' else CTranslate2Generator)(b, side, NEW_TOKENS, batch_size=n*SAMPLES)
     start = time.perf_counter()
     if writer: written = sum(len(t) > 0 for texts in writer(questions[:n], SAMPLES) for t in texts)
@@ -189,7 +190,7 @@ def measure_ceiling(n:int=4096, # Rows and columns
 SIDES = {'ceiling': lambda work: measure_ceiling(), 'labels': measure_labels,
          **{f'train {s}': lambda work, s=s: measure_training(work, s) for s in LADDER}, **{f'sample {s}': lambda work, s=s: measure_sampling(work, s) for s in ('reference', 'torch', 'ctranslate2')}}
 
-# %% ../nbs/11b_bench.ipynb #b1b42d3f
+# %% ../nbs/11b_bench.ipynb #94111553
 @dataclass(frozen=True)
 class BenchSettings:
     "What is measured."
@@ -206,7 +207,7 @@ def measured(side:str, # A key of SIDES
              work:Path, # Prepared by `prepare`
             )->dict: # What the child saw, with peak_bytes and wall seconds
     "Measure one side in a process of its own."
-    env = os.environ | dict(TOKENIZERS_PARALLELISM='false', HF_HUB_OFFLINE='1', TQDM_DISABLE='1', PYTHONWARNINGS='ignore', THP_MEM_ALLOC_ENABLE='1' if _pages(side) else '0')
+    env = os.environ | dict(TOKENIZERS_PARALLELISM='false', HF_HUB_OFFLINE='1', TQDM_DISABLE='1', PYTHONWARNINGS='ignore', MENTORKD_PAGES=str(int(_pages(side)))) | (FOR_TORCH if _pages(side) else {})
     start = time.perf_counter()
     p = subprocess.run([sys.executable, '-m', 'mentorkd.bench', side, str(work)], env=env, capture_output=True, text=True)
     if p.returncode: raise InputError(f"Measuring {side!r} ended with {p.returncode}: {(p.stderr.strip().splitlines() or ['killed'])[-1]}", "Nothing can be said without it", "Close what else runs, take smaller models, or give fewer --examples")
@@ -236,7 +237,7 @@ def ratios(seen:dict[str, list[dict]], # Side → what its rounds saw
     fastest = max((x for x in ('sample torch', 'sample ctranslate2') if x in mid), key=lambda x: mid[x]['tokens_per_second'])
     return dict(train_ratio=ours['tokens_per_second']/ref['tokens_per_second'], train_ratio_topk=mid['train topk']['tokens_per_second']/ref['tokens_per_second'], job_ratio=job['reference']/job['ours'],
         memory_ratio=ours['peak_bytes']/ref['peak_bytes'], memory_ratio_topk=mid['train topk']['peak_bytes']/ref['peak_bytes'], sampling_ratio=mid[fastest]['tokens_per_second']/mid['sample reference']['tokens_per_second'], sampling_engine=fastest.split()[1],
-        ceiling_share=ours['flops']/mid['ceiling']['bfloat16'], job_seconds_extrapolated=job, medians=mid, rounds=seen)
+        ceiling_share=ours['flops']/max(mid['ceiling'][k] for k in ('bfloat16', 'float32')), job_seconds_extrapolated=job, medians=mid, rounds=seen)
 
 ENDS = tuple(s for s in SIDES if not s.startswith('train') or s.split()[1] in ('reference', 'hidden', 'topk'))
 
@@ -253,9 +254,9 @@ def bench(s:BenchSettings=BenchSettings(), # What is measured
             for side in sides:
                 seen[side].append(measured(side, Path(folder)))
                 say(f"round {r + 1} of {s.rounds}, {side}: " + ', '.join(f"{k} {v:.4g}" for k, v in seen[side][-1].items()))
-    return ratios(seen, s) | dict(data=source, settings=asdict(s), machine=dict(cores=os.cpu_count(), threads=torch.get_num_threads(), torch=torch.__version__))
+    return ratios(seen, s) | dict(data=source, settings=asdict(s), machine=dict(cores=os.cpu_count(), threads=torch.get_num_threads(), torch=torch.__version__, bf16=has_bf16()))
 
-# %% ../nbs/11b_bench.ipynb #b1e795b0
+# %% ../nbs/11b_bench.ipynb #79816393
 def as_table(r:dict # What `bench` returned
             )->str: # Lines
     "The figures, side by side."
@@ -296,6 +297,6 @@ def write_bench(json_file:str|None=None, # Figures as JSON
     return as_table(r)
 
 if __name__ == '__main__' and len(sys.argv) == 3 and sys.argv[1] in SIDES:
-    if os.environ['THP_MEM_ALLOC_ENABLE'] == '1': keep_memory()
+    if os.environ['MENTORKD_PAGES'] == '1': keep_memory()
     with torch.random.fork_rng(): found = SIDES[sys.argv[1]](Path(sys.argv[2]))
     print(json.dumps(found | dict(peak_bytes=1024*resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)))

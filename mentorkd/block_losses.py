@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['TAUS', 'Dense', 'TopK', 'top_k', 'liger_loss', 'block_loss']
 
-# %% ../nbs/07b_block_losses.ipynb #9f7cf221
+# %% ../nbs/07b_block_losses.ipynb #3ca80a98
 import math
 from dataclasses import dataclass
 from importlib.util import find_spec
 import torch
 from torch import Tensor
-from .losses import IGNORE, Loss, check_vocabularies, effective_weights
+from .losses import Loss, check_vocabularies, effective_weights
 from .records import InputError
 
 # %% ../nbs/07b_block_losses.ipynb #5ee3fa01
@@ -32,7 +32,7 @@ class Dense:
 def _logits(hidden, weight, bias)->Tensor:
     return hidden @ weight.T if bias is None else torch.addmm(bias.to(hidden.dtype), hidden, weight.T)
 
-# %% ../nbs/07b_block_losses.ipynb #02ee1855
+# %% ../nbs/07b_block_losses.ipynb #8c20bc5a
 TAUS = (1., 1.5, 2., 4.)
 
 @dataclass(frozen=True)
@@ -44,9 +44,6 @@ class TopK:
     vocab_size: int # Width of the logits
     taus: tuple[float, ...] = TAUS # Temperatures of `rest`
     renormalised: bool = False # Take the k for all there is, at any τ
-    def block(self, rows:slice, dtype:torch.dtype)->"TopK":
-        "Some of the tokens."
-        return self[rows]
     def __getitem__(self, rows:slice)->"TopK":
         "Some of the tokens."
         return TopK(self.values[rows], self.ids[rows], self.rest[rows], self.vocab_size, self.taus, self.renormalised)
@@ -89,7 +86,7 @@ def _top_kl(logits:Tensor, p:Tensor, log_sum:Tensor, mentor:TopK, tau:float)->tu
     kl = (torch.xlogy(top, top) - top*(logits.gather(-1, ids) - log_sum)).sum() + (torch.xlogy(rest, rest) - rest*p_rest.log()).sum()
     return kl, (p*(rest/p_rest)[:, None]).scatter_(-1, ids, top)
 
-# %% ../nbs/07b_block_losses.ipynb #abd5281a
+# %% ../nbs/07b_block_losses.ipynb #31e739ef
 class _BlockLoss(torch.autograd.Function):
     @staticmethod
     def forward(ctx, hidden, weight, bias, labels, soft, weights, tau, block, dtype):
@@ -100,7 +97,7 @@ class _BlockLoss(torch.autograd.Function):
             rows = slice(start, start + block)
             h = hidden[rows].to(dtype)
             z = _logits(h, w, bias)
-            sums += _in_place(z, labels[rows], soft and soft.block(rows, dtype), weights, tau, wide)
+            sums += _in_place(z, labels[rows], soft.block(rows, dtype) if isinstance(soft, Dense) else soft and soft[rows], weights, tau, wide)
             by_hidden[rows] = z @ w
             by_weight = _plus(by_weight, z.T @ h, wide)
             if bias is not None: by_bias = _plus(by_bias, z.sum(0), wide)
@@ -132,8 +129,17 @@ def _in_place(z:Tensor, labels:Tensor, soft, weights:tuple[float, float], tau:fl
         z[part] = gradient.scatter_add_(-1, at, torch.full_like(at, minus, dtype=dtype))
     return sums
 
-def liger_loss(hidden, weight, labels, soft:Dense, weights:tuple[float, float], tau:float, n:float, bias=None, compiled:bool=True)->Loss:
-    "The same by Liger's chunked distillation loss, for GPUs; arguments as for `block_loss`, weights over n."
+def liger_loss(hidden:Tensor, # As for `block_loss`, like all that follows
+               weight:Tensor, # (vocabulary, width)
+               labels:Tensor, # (tokens,)
+               soft:Dense, # Mentor's distribution
+               weights:tuple[float, float], # Of RD and SLD, over n
+               tau:float, # Temperature
+               n:float, # Real tokens of the update
+               bias:Tensor|None=None, # (vocabulary,)
+               compiled:bool=True, # Let Liger call torch.compile?
+              )->Loss: # As of `block_loss`
+    "The same by Liger's chunked distillation loss, for GPUs."
     from liger_kernel.chunked_loss.jsd_loss import LigerFusedLinearJSDFunction
     t = len(labels)  # Liger divides by the tokens of the batch
     total, sld, rd = LigerFusedLinearJSDFunction.apply(hidden, weight, soft.hidden.to(hidden.dtype), soft.weight.to(weight.dtype), labels, bias, soft.bias, weights[0]*t, weights[1]*t, 0., -100, tau, compiled, 1024, True)
@@ -148,7 +154,7 @@ def block_loss(hidden:Tensor, # (tokens, width) of the student, as its head sees
                tau_squared:bool=True, # Multiply the KL by τ²?
                n_tokens:Tensor|int|None=None, # Real tokens of the whole update; of this batch unless given
                bias:Tensor|None=None, # (vocabulary,) of the head
-               block:int=2048, # Tokens whose logits are held at once
+               block:int=512, # Tokens whose logits are held at once
               )->Loss: # As `distillation_loss` of the logits
     "(1 − λ)·L_rd + λ·L_sld (equation 5) from hidden states, in blocks."
     n = float(n_tokens if n_tokens is not None else len(labels))

@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['COMMANDS', 'add_settings', 'parser', 'main']
 
-# %% ../nbs/12_cli.ipynb #0293237f
+# %% ../nbs/12_cli.ipynb #613abd2a
 import argparse, os, sys
 from dataclasses import fields
 from fastcore.docments import docments
 from .records import InputError
-from .settings import PRESETS, Settings
+from .settings import FOR_TORCH, PRESETS, Settings
 from .tasks import EMBEDDED, TASKS
 
 # %% ../nbs/12_cli.ipynb #21f2da9b
@@ -45,7 +45,7 @@ def parser()->argparse.ArgumentParser: # With all commands
         ('--tokenizer', dict(help="Folder, Hugging Face name or spiece.model, for real texts; without it generated texts of the same lengths")), ('--rounds', dict(type=int, default=3, help="Each side so many times (3)")), ('--examples', dict(type=int, default=160, help="Rows to measure on (160)")))
     return top
 
-# %% ../nbs/12_cli.ipynb #c67de6f5
+# %% ../nbs/12_cli.ipynb #0b4b2950
 def _run(out:str|None=None, **given)->str:
     from mentorkd.forward import keep_memory
     from mentorkd.pipeline import run
@@ -75,7 +75,7 @@ COMMANDS = dict(run=_run, predict=_predict, mark=_mark, tasks=_tasks, bench=_ben
 def main(argv:list[str]|None=None # Words of the command line
         )->None: # Exits with 2 on bad input
     "Run a command; bad input is one message and exit code 2."
-    os.environ.setdefault('THP_MEM_ALLOC_ENABLE', '1')  # large pages; read when PyTorch is loaded
+    for name, value in FOR_TORCH.items(): os.environ.setdefault(name, value)
     given = vars(parser().parse_args(argv))
     try: print(COMMANDS[given.pop('command')](**given))
     except InputError as e: print(f'mentorkd: {e}', file=sys.stderr); sys.exit(2)

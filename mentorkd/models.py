@@ -145,7 +145,7 @@ def aligned(logits:Tensor, # (batch, length, vocabulary) as the model gives them
     "Logits and the labels they are about."
     return (logits, labels) if seq2seq else (logits[:, :-1], labels[:, 1:])
 
-# %% ../nbs/08_models.ipynb #55680e54
+# %% ../nbs/08_models.ipynb #2e19ad9a
 @contextmanager
 def at_the_head(model:torch.nn.Module, # Unwrapped
                 f:Callable[[Tensor, torch.nn.Linear], Tensor], # Of hidden states and head
@@ -162,7 +162,7 @@ def hidden_states(backbone:Backbone, # In eval mode
                  )->Tensor: # (batch, length, width), as the head sees them
     "What goes into the output layer."
     seen = []
-    with at_the_head(backbone.model, lambda hidden, head: seen.append(hidden) or hidden): backbone.model(**{k: v for k, v in inputs.items() if k != 'labels'})
+    with at_the_head(backbone.model, lambda hidden, head: seen.append(hidden) or hidden): backbone.model(**{k: v for k, v in inputs.items() if k != 'labels'} | dict(use_cache=False))
     return seen[0]
 
 def plain_head(backbone:Backbone # Any

@@ -6,10 +6,11 @@
 __all__ = ['FORMS', 'Form', 'weights_digest', 'key_parts', 'data_digest', 'SoftLabels', 'label_tokens', 'make_soft_labels',
            'head_tensors', 'open_soft_labels']
 
-# %% ../nbs/08b_soft_labels.ipynb #7635bc6f
+# %% ../nbs/08b_soft_labels.ipynb #1a7250e9
 import errno, hashlib, json, shutil
 from bisect import bisect
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from pathlib import Path
@@ -60,7 +61,7 @@ def data_digest(rows:list[Row] # Encoded
     "Names rows by their token ids."
     return digest([(r['input_ids'], r['labels']) for r in rows])
 
-# %% ../nbs/08b_soft_labels.ipynb #ec1846c4
+# %% ../nbs/08b_soft_labels.ipynb #987384b8
 @dataclass(frozen=True)
 class SoftLabels:
     "Soft labels of encoded rows, memory-mapped."
@@ -70,7 +71,7 @@ class SoftLabels:
     vocab_size: int # Width of the logits
     starts: list[int] = field(repr=False) # First token of each row, and the number of all
     shards: list[tuple[int, dict[str, Tensor]]] = field(repr=False) # First row and tensors
-    head: dict[str, Tensor] = field(repr=False) # Of the mentor, for `hidden`
+    head: dict[str, Tensor] = field(repr=False) # Of the mentor, for `hidden`; goes to where it is first needed
     renormalised: bool = False # Take the k of `topk` for all there is?
     def rows(self,
         index:list[int], # Rows, in a batch's order
@@ -79,7 +80,8 @@ class SoftLabels:
         "The soft labels of a batch."
         found = [self._row(i) for i in index]
         tensors = {n: torch.cat([f[n] for f in found]).to(device) for n in found[0]}
-        if self.form.name == 'hidden': return Dense(tensors['hidden'], self.head['weight'].to(device), self.head['bias'].to(device) if 'bias' in self.head else None)
+        self.head.update({n: t.to(device) for n, t in self.head.items()})
+        if self.form.name == 'hidden': return Dense(tensors['hidden'], self.head['weight'], self.head.get('bias'))
         return TopK(tensors['values'], tensors['ids'], tensors['rest'], self.vocab_size, self.form.taus, self.renormalised)
     def _row(self, i)->dict[str, Tensor]:
         first, shard = self.shards[bisect(self.shards, i, key=lambda s: s[0]) - 1]
@@ -98,7 +100,7 @@ def _same(folder, was, now)->None:
     if other := [n for n in now if now[n] != was.get(n)]:
         raise InputError(f"{folder} holds soft labels of another {' and '.join(other)} ({', '.join(str(was.get(n)) for n in other)}, not {', '.join(now[n] for n in other)})", "They would teach the wrong thing", "Make them anew in another folder, or remove this one")
 
-# %% ../nbs/08b_soft_labels.ipynb #002b3226
+# %% ../nbs/08b_soft_labels.ipynb #a3bc3b19
 def label_tokens(row:Row # Encoded
                 )->int: # Those that count
     "Real label tokens of a row."
@@ -161,13 +163,13 @@ def _room(folder:Path, needed:int)->None:
     there = next(p for p in (folder, *folder.absolute().parents) if p.exists())
     if (free := shutil.disk_usage(there).free) < needed: raise InputError(f"{folder} needs {needed/1e9:.2f} GB and {free/1e9:.2f} GB are free", "The disk would be full before the labels are whole", "Make room, give another folder, or take soft_labels='topk' with a smaller k")
 
-class _disk:
+@contextmanager
+def _disk(folder:Path):
     "Say what a full disk means; the shards that are whole stay."
-    def __init__(self, folder): self.folder = folder
-    def __enter__(self): return self
-    def __exit__(self, kind, error, trace):
-        if getattr(error, 'errno', None) == errno.ENOSPC or isinstance(error, SafetensorError) and 'os error 28' in str(error):
-            raise InputError(f"No space left for {self.folder}", "The shards so far are kept, the others are missing", "Make room and give the same command again: it goes on from here") from error
+    try: yield
+    except (OSError, SafetensorError) as e:
+        if getattr(e, 'errno', None) != errno.ENOSPC and 'os error 28' not in str(e): raise
+        raise InputError(f"No space left for {folder}", "The shards so far are kept, the others are missing", "Make room and give the same command again: it goes on from here") from e
 
 def _write(folder:Path, name:str, tensors:dict[str, Tensor], meta:dict)->None:
     with atomic_path(folder/name) as tmp: save_file(tensors, tmp)

@@ -6,7 +6,7 @@
 __all__ = ['TrainSettings', 'DistillationTrainer', 'Bar', 'Trained', 'arguments', 'last_whole', 'has_bf16', 'check_soft_labels',
            'train']
 
-# %% ../nbs/09_train.ipynb #acd6fa86
+# %% ../nbs/09_train.ipynb #dddb393a
 import json, shutil, warnings
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -19,13 +19,13 @@ from transformers import DataCollatorForSeq2Seq, Seq2SeqTrainer, Seq2SeqTraining
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from .batches import batches_for, padded_to_longest
 from .block_losses import Dense, TopK, block_loss
-from .forward import FastDropout, fuse_gelu, has_dropout
+from .forward import FastDropout, fuse, has_dropout
 from .losses import Loss, check_mix, check_vocabularies, distillation_loss, label_mask
 from .models import Backbone, Encoded, aligned, at_the_head, encode, hidden_states, plain_head
 from .records import Example, InputError
 from .soft_labels import SoftLabels
 
-# %% ../nbs/09_train.ipynb #e0dd5ee2
+# %% ../nbs/09_train.ipynb #b75639e9
 @dataclass(frozen=True)
 class TrainSettings:
     "How a backbone is trained."
@@ -44,7 +44,7 @@ class TrainSettings:
     token_budget: int = 0 # Padded tokens a batch instead of batch_size rows, if above 0
     pad: str = 'batch' # To the longest row of the batch, or of the whole set as the authors do
     fast_forward: bool = True # Faster dropout masks and activation, see `08c_forward`
-    block: int = 2048 # Tokens whose logits are held at once; 0 for all, with the plain losses
+    block: int = 512 # Tokens whose logits are held at once; 0 for all, with the plain losses
     seed: int = 1 # Order of the data and dropout
     lam: float = 0. # λ of equation 5; 0 is plain fine-tuning
     tau: float = 1. # Temperature of equation 3
@@ -55,7 +55,7 @@ class TrainSettings:
             if not getattr(self, name) > 0: raise InputError(f"{name} = {getattr(self, name)}", "There would be nothing to train", f"Give {name} a value above 0")
         if self.pad not in ('batch', 'set'): raise InputError(f"pad = {self.pad!r}", "It is not known", "Use batch or set")
 
-# %% ../nbs/09_train.ipynb #85a3c3f4
+# %% ../nbs/09_train.ipynb #6df22029
 class DistillationTrainer(Seq2SeqTrainer):
     "A Seq2SeqTrainer with equation 5 as its loss, planned batches, and a callable as its dev score."
     def __init__(self, *args,
@@ -77,7 +77,7 @@ class DistillationTrainer(Seq2SeqTrainer):
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         "(1 − λ)·L_rd + λ·L_sld over the tokens of the whole update."
         labels, index = inputs['labels'], inputs['index'].tolist()
-        given = {k: v for k, v in inputs.items() if k not in ('labels', 'index')}
+        given = {k: v for k, v in inputs.items() if k not in ('labels', 'index')} | dict(use_cache=False)
         self.positions[0] += int(inputs['attention_mask'].sum() + label_mask(labels).sum())
         self.positions[1] += inputs['attention_mask'].numel() + labels.numel()
         with self.dropout(): loss, outputs = (self._by_blocks if self.mix.block else self._plainly)(model, given, labels, index, num_items_in_batch)
@@ -138,7 +138,7 @@ class Bar(TrainerCallback):
         "Close the bar."
         self.bar.close()
 
-# %% ../nbs/09_train.ipynb #e095e08e
+# %% ../nbs/09_train.ipynb #0a6dded8
 @dataclass
 class Trained:
     "A trained backbone and how it got there."
@@ -178,9 +178,9 @@ def _take(trainer:DistillationTrainer, last:Path, selects:bool)->None:
     trainer.state = TrainerState.load_from_json(str(last/'trainer_state.json'))
     trainer._load_from_checkpoint(str(last.parent/f'checkpoint-{trainer.state.best_global_step}' if selects else last))
 
-def has_bf16()->bool: # Or bfloat16 would be slower than float32
-    "Does this machine compute in bfloat16?"
-    return torch.cuda.is_bf16_supported() if torch.cuda.is_available() else torch.cpu._is_avx512_bf16_supported() or torch.backends.mps.is_available()
+def has_bf16()->bool: # Without them bfloat16 is slower than float32, see the speed page
+    "Does this machine have units for bfloat16?"
+    return torch.cuda.is_bf16_supported() if torch.cuda.is_available() else torch.cpu._is_amx_tile_supported() or torch.backends.mps.is_available()
 
 def check_soft_labels(backbone:Backbone, # To be trained
                       mentor:Backbone|SoftLabels|None, # Its soft labels
@@ -200,7 +200,7 @@ def check_soft_labels(backbone:Backbone, # To be trained
 
 def _as_this_machine_can(s:TrainSettings, backbone:Backbone, mentor)->TrainSettings:
     "What this processor and these models allow; a difference is said aloud."
-    if s.bf16 and not has_bf16(): warnings.warn("This machine has no bfloat16: trained in float32"); s = replace(s, bf16=False)
+    if s.bf16 and not has_bf16(): warnings.warn("This machine has no units for bfloat16: trained in float32"); s = replace(s, bf16=False)
     if s.block and not all(plain_head(b) for b in (backbone, mentor) if isinstance(b, Backbone)): warnings.warn("The logits are not the head's output alone: trained with the plain losses"); s = replace(s, block=0)
     return s
 
@@ -224,7 +224,7 @@ def train(backbone:Backbone, # Changed in place
     if not encoded.rows: raise InputError(f"None of {len(rows)} labels fits into {s.max_length} tokens", "There is nothing to train on", "Raise max_length")
     check_soft_labels(backbone, mentor, encoded.rows, s)
     data = [r | dict(index=i) for i, r in enumerate(encoded.rows if s.pad == 'batch' else padded_to_longest(encoded.rows, backbone.tokenizer.pad_token_id))]
-    if s.fast_forward: fuse_gelu(backbone.model)
+    if s.fast_forward: fuse(backbone.model)
     trainer = DistillationTrainer(arguments(s, folder, score is not None), train_dataset=data, eval_dataset=data[:1], data_collator=DataCollatorForSeq2Seq(backbone.tokenizer, model=backbone.model),
         callbacks=[Bar(title), *callbacks], backbone=backbone, mentor=mentor, mix=s, score=score and (lambda: score(backbone)))
     for noisy in (PrinterCallback, ProgressCallback): trainer.remove_callback(noisy)
