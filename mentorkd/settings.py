@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['FOR_TORCH', 'RANGES', 'WHY', 'PRESETS', 'Settings', 'check_settings', 'soft_form', 'check_teacher', 'settings',
-           'run_folder', 'identity']
+           'run_folder', 'identity', 'PlanSettings']
 
 # %% ../nbs/10b_settings.ipynb #dfcb0fdb
 from dataclasses import asdict, dataclass, fields, replace
@@ -132,3 +132,29 @@ def identity(s:Settings # Of the run
             )->dict[str, object]: # What may not change within one folder
     "The settings that make a folder another run; all others only make stages of it again."
     return {k: getattr(s, k) for k in ('task', 'questions', 'preset', 'seed')} if not s.questions else {k: getattr(s, k) for k in ('questions', 'answer_kind', 'preset', 'seed')}
+
+# %% ../nbs/10b_settings.ipynb #6fda9093
+@dataclass(frozen=True)
+class PlanSettings:
+    "What is planned."
+    student: str = 'google/flan-t5-small' # FlanT5 name, or a folder or name with a config
+    mentor: str = 'google/flan-t5-base' # The same
+    questions: int = 525 # Train questions
+    teacher_rows: int = 1536 # Rows of D_teacher
+    mentor_rows: int = 1392 # Rows of D_mentor that stay
+    mentor_samples: int = 3 # Rationales that the mentor writes a question
+    label_tokens: int = 132 # Mean label length
+    source_tokens: int = 130 # Mean question length
+    epochs: int = 20 # Rounds over the data, mentor and student each
+    batch_size: int = 8 # Rows a device and batch
+    lora: int = 0 # Rank of adapters, 0 for full training
+    checkpointing: bool = False # Gradient checkpointing
+    devices: int = 1 # GPUs
+    peak: float = 312. # Of one device in bfloat16, 10¹² operations a second
+    share: float = .35 # Of the peak that training reaches, 0 to 1
+    bandwidth: float = 1.5 # Of one device's memory, 10¹² bytes a second
+    write_batch: int = 64 # Texts written at once
+    def __post_init__(self):
+        for name in ('questions', 'teacher_rows', 'label_tokens', 'source_tokens', 'epochs', 'batch_size', 'devices', 'peak', 'bandwidth', 'write_batch'):
+            if getattr(self, name) <= 0: raise InputError(f"{name} = {getattr(self, name)}", "There would be nothing to plan", f"Give --{name.replace('_', '-')} a value above 0")
+        if not 0 < self.share <= 1: raise InputError(f"share = {self.share}", "It is a share of the machine's peak", "Give --share a value above 0 and up to 1")
