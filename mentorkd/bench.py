@@ -8,10 +8,11 @@ __all__ = ['FLAN', 'LENGTHS', 'LADDER', 'BATCH', 'NEW_TOKENS', 'SAMPLES', 'SIDES
            'measure_sampling', 'measure_ceiling', 'BenchSettings', 'measured', 'prepare', 'ratios', 'bench', 'as_table',
            'plot', 'write_bench']
 
-# %% ../nbs/11b_bench.ipynb #f290ab0d
+# %% ../nbs/11b_bench.ipynb #584409ae
 import json, os, random, resource, shutil, subprocess, sys, tempfile, time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 import torch
@@ -190,7 +191,7 @@ def measure_ceiling(n:int=4096, # Rows and columns
 SIDES = {'ceiling': lambda work: measure_ceiling(), 'labels': measure_labels,
          **{f'train {s}': lambda work, s=s: measure_training(work, s) for s in LADDER}, **{f'sample {s}': lambda work, s=s: measure_sampling(work, s) for s in ('reference', 'torch', 'ctranslate2')}}
 
-# %% ../nbs/11b_bench.ipynb #94111553
+# %% ../nbs/11b_bench.ipynb #8b642c22
 @dataclass(frozen=True)
 class BenchSettings:
     "What is measured."
@@ -207,7 +208,8 @@ def measured(side:str, # A key of SIDES
              work:Path, # Prepared by `prepare`
             )->dict: # What the child saw, with peak_bytes and wall seconds
     "Measure one side in a process of its own."
-    env = os.environ | dict(TOKENIZERS_PARALLELISM='false', HF_HUB_OFFLINE='1', TQDM_DISABLE='1', PYTHONWARNINGS='ignore', MENTORKD_PAGES=str(int(_pages(side)))) | (FOR_TORCH if _pages(side) else {})
+    env = {k: v for k, v in os.environ.items() if k not in FOR_TORCH} | dict(TOKENIZERS_PARALLELISM='false', HF_HUB_OFFLINE='1', TQDM_DISABLE='1', PYTHONWARNINGS='ignore', MENTORKD_PAGES=str(int(_pages(side))))
+    if _pages(side): env |= FOR_TORCH
     start = time.perf_counter()
     p = subprocess.run([sys.executable, '-m', 'mentorkd.bench', side, str(work)], env=env, capture_output=True, text=True)
     if p.returncode: raise InputError(f"Measuring {side!r} ended with {p.returncode}: {(p.stderr.strip().splitlines() or ['killed'])[-1]}", "Nothing can be said without it", "Close what else runs, take smaller models, or give fewer --examples")
@@ -239,7 +241,7 @@ def ratios(seen:dict[str, list[dict]], # Side → what its rounds saw
         memory_ratio=ours['peak_bytes']/ref['peak_bytes'], memory_ratio_topk=mid['train topk']['peak_bytes']/ref['peak_bytes'], sampling_ratio=mid[fastest]['tokens_per_second']/mid['sample reference']['tokens_per_second'], sampling_engine=fastest.split()[1],
         ceiling_share=ours['flops']/max(mid['ceiling'][k] for k in ('bfloat16', 'float32')), job_seconds_extrapolated=job, medians=mid, rounds=seen)
 
-ENDS = tuple(s for s in SIDES if not s.startswith('train') or s.split()[1] in ('reference', 'hidden', 'topk'))
+ENDS = tuple(s for s in SIDES if (not s.startswith('train') or s.split()[1] in ('reference', 'hidden', 'topk')) and (s != 'sample ctranslate2' or find_spec('ctranslate2')))
 
 def bench(s:BenchSettings=BenchSettings(), # What is measured
           say:Callable[[str], None]=print, # Called with a line after each measurement
@@ -256,15 +258,16 @@ def bench(s:BenchSettings=BenchSettings(), # What is measured
                 say(f"round {r + 1} of {s.rounds}, {side}: " + ', '.join(f"{k} {v:.4g}" for k, v in seen[side][-1].items()))
     return ratios(seen, s) | dict(data=source, settings=asdict(s), machine=dict(cores=os.cpu_count(), threads=torch.get_num_threads(), torch=torch.__version__, bf16=has_bf16()))
 
-# %% ../nbs/11b_bench.ipynb #79816393
+# %% ../nbs/11b_bench.ipynb #f1be77d3
 def as_table(r:dict # What `bench` returned
             )->str: # Lines
     "The figures, side by side."
     m = r['medians']
-    train = [f"  {name:<34}{x['examples_per_second']:>9.2f}{x['tokens_per_second']:>12.0f}{x['seconds_per_step']:>10.2f}{x['peak_bytes']/1e9:>10.2f}" for name, x in (('reference', m['train reference']), ('ours, soft labels hidden', m['train hidden']), ('ours, soft labels topk', m['train topk']))]
+    ceiling = max(m['ceiling'][k] for k in ('bfloat16', 'float32'))
+    train = [f"  {name:<30}{x['examples_per_second']:>9.2f}{x['tokens_per_second']:>12.0f}{x['seconds_per_step']:>8.2f}{x['peak_bytes']/1e9:>9.2f}{x['flops']/ceiling:>9.2f}" for name, x in (('reference', m['train reference']), ('ours, soft labels hidden', m['train hidden']), ('ours, soft labels topk', m['train topk']))]
     sample = [f"  {side.removeprefix('sample '):<34}{x['tokens_per_second']:>21.0f}{x['peak_bytes']/1e9:>20.2f}" for side, x in m.items() if side.startswith('sample')]
     job = r['job_seconds_extrapolated']
-    return '\n'.join([f"{r['settings']['mentor']} → {r['settings']['student']}, {r['data']}", f"  {'training':<34}{'rows/s':>9}{'label tok/s':>12}{'s/step':>10}{'peak GB':>10}", *train, f"  {'sampling':<34}{'tok/s':>21}{'peak GB':>20}", *sample,
+    return '\n'.join([f"{r['settings']['mentor']} → {r['settings']['student']}, {r['data']}", f"  {'training':<30}{'rows/s':>9}{'label tok/s':>12}{'s/step':>8}{'peak GB':>9}{'ceiling':>9}", *train, f"  {'sampling':<34}{'tok/s':>21}{'peak GB':>20}", *sample,
         f"  soft labels: {m['labels']['seconds_per_example']:.3f} s a row, once; whole job of {r['settings']['epochs']} epochs, extrapolated: {job['reference']/3600:.2f} h against {job['ours']/3600:.2f} h",
         f"  matrix products: {m['ceiling']['bfloat16']/1e9:.0f} GFLOP/s in bfloat16, {m['ceiling']['float32']/1e9:.0f} in float32", '',
         f"  train_ratio {r['train_ratio']:.2f} (topk {r['train_ratio_topk']:.2f})   job_ratio {r['job_ratio']:.2f}   memory_ratio {r['memory_ratio']:.2f}   sampling_ratio {r['sampling_ratio']:.2f} ({r['sampling_engine']})   ceiling_share {r['ceiling_share']:.2f}"])
