@@ -22,7 +22,7 @@ class Fault:
     said: str # What stands in the text
     found: str # What it should be
 
-# %% ../nbs/06b_faithful.ipynb #14c70448
+# %% ../nbs/06b_faithful.ipynb #e0d05d13
 _NUM = r'\$?\d[\d,]*+(?:\.\d++)?+'
 _UNIT = r'(?:[A-Za-z]{2,}+)?+(?:[ \t]++(?!(?:and|or|of|in|by|is|are|to|gives|equals)\b)[A-Za-z]{2,}+){0,3}+'
 _OPERAND = rf'\(*+\s*+{_NUM}{_UNIT}\s*+\)*+'
@@ -43,23 +43,24 @@ def wrong_steps(rationale:str # Any text
         text = re.sub(r'(?<=[\d\s)])x(?=[\s\d(])', '*', m[1]).translate(str.maketrans('−–×÷', '--*/'))
         text = re.sub(r'[A-Za-z]+', '', _numeral(text))
         text = re.sub(r'(?<![\d.])0+(?=\d)', '', text)
-        try: value, said = _value(ast.parse(text.strip(), mode='eval').body), Decimal(_numeral(m[2]))
+        readings = [text, *re.findall(r'^\s*\d{1,2} - (.*[*/+-].*)', text)]  # or the first number is that of a list
+        try: values, said = [_value(ast.parse(r.strip(), mode='eval').body) for r in readings], Decimal(_numeral(m[2]))
         except (SyntaxError, KeyError, AttributeError, InvalidOperation, DivisionByZero): continue
         unit = Decimal(1).scaleb(min(0, said.as_tuple().exponent))  # of the last digit; an operand may be rounded as well
-        if abs(value - said) >= (unit if unit == 1 else 2*unit): faults.append(Fault('step', ' '.join(m[0].split()), f'{value:.6g}'.rstrip('.')))
+        if all(abs(v - said) >= (unit if unit == 1 else 2*unit) for v in values): faults.append(Fault('step', ' '.join(m[0].split()), f'{values[0]:.6g}'.rstrip('.')))
     return faults
 
-# %% ../nbs/06b_faithful.ipynb #494cec34
+# %% ../nbs/06b_faithful.ipynb #8886c610
 def ends_elsewhere(rationale:str, # Without the mark and the answer
                    answer:str, # Behind the mark
                    kind:AnswerKind, # Of the answer
                   )->Fault|None: # None also where the end names nothing
     "Does the last sentence with a value name another one than the answer?"
     if kind.name == 'text': return None
-    for sentence in reversed(re.split(r'(?<=[.!?])\s+|\n+', rationale)):
-        named = _named(sentence, kind)
-        if not named: continue
-        return None if normalise(answer, kind) in named else Fault('end', ' '.join(sentence.split()), answer)
+    naming = [(s, n) for s in re.split(r'(?<=[.!?])\s+|\n+', rationale) if (n := _named(s, kind))][-2 if kind.name == 'number' else -1:]
+    gold, named = normalise(answer, kind), {n for _, names in naming for n in names}
+    if kind.name == 'number' and gold: named |= {normalise(format(Decimal(n)*f, 'f'), kind) for n in named for f in (Decimal(100), Decimal('.01'))}
+    return None if gold in named or not naming else Fault('end', ' '.join(naming[-1][0].split()), answer)
 
 def _named(sentence:str, kind:AnswerKind)->list[str]:
     if kind.name == 'choice': return re.findall(rf'\(([{kind.letters}])\)', sentence)
@@ -80,7 +81,7 @@ def wrong_letters(question:str, # Any
         if claims and word[-1].lower() not in (c.lower() for c in claims): faults.append(Fault('letter', f'{word}: {claims[0]}', word[-1].lower()))
     return faults
 
-# %% ../nbs/06b_faithful.ipynb #6f330d63
+# %% ../nbs/06b_faithful.ipynb #ab18b6ae
 _SWAP = r'\b(?:swap|trade|switch|exchange)'
 
 def replay(question:str # About people who swap things, with choices (A), (B), …
@@ -106,14 +107,15 @@ def wrong_swaps(question:str, # Any
     "Replay the swaps of a question along a rationale."
     told = replay(question)
     if not told: return []
-    (swaps, states), k, faults = told, 0, []
+    (swaps, states), k, faults, since = told, 0, [], 0
     names, things = list(states[0]), list(states[0].values())
     for clause in re.split(r'[\n.;,]|\band (?=[A-Z][a-z]+ (?:still |now )?(?:has|gets|is|holds))', rationale):
         who = [n for n in names if re.search(rf'\b{n}\b', clause)]
         if re.search(_SWAP, clause):
             pair = re.search(rf'\b({"|".join(names)}) and ({"|".join(names)})\b', clause)
-            if pair and k < len(swaps) and set(pair.groups()) == set(swaps[k]): k += 1
+            if pair and k < len(swaps) and set(pair.groups()) == set(swaps[k]): k, since = k + 1, len(faults)
             elif pair: return faults  # told in another order: not followed
+            elif re.search(r'\bafter (?:the|this|that) ', clause, re.I): del faults[since:]  # what was said before was the state before
             continue
         what = [t for t in things if re.search(rf'\b{re.escape(t)}\b', clause)]
         if k == 0 or k < len(swaps) and re.search(r'\b(?:end|final)', clause): continue

@@ -71,7 +71,7 @@ def training_memory(config:PretrainedConfig, # Of a T5
     cast = 2*(every - V*d) if bf16 and not lora else 0  # autocast's copies of the weights, embeddings aside
     return Need(every*(2 if lora and bf16 else 4), 4*trained, 8*trained, kept + cast, 2*block*V*half + (0 if lora else 4*V*d))
 
-# %% ../nbs/11c_plan.ipynb #d75c76b4
+# %% ../nbs/11c_plan.ipynb #00d3f2c2
 def plan(s:PlanSettings=PlanSettings() # What is planned
         )->list[dict]: # A stage a row: gigabytes a device (plain and sharded), hours
     "Memory and hours of each stage that needs a device."
@@ -96,6 +96,6 @@ def plan_table(s:PlanSettings # What is planned
     rows, (every, trained) = plan(s), count_parameters(t5_config(s.student), s.lora)
     cache = 2*t5_config(s.mentor).d_model*s.label_tokens*(s.teacher_rows + s.mentor_rows)
     lines = [f"  {r['stage']:<14}{r['gb']:>12.1f}{r['gb_sharded']:>14.1f}{r['updates']:>10,}{r['hours']:>10.2f}" for r in rows]
-    return '\n'.join([f"{s.mentor} → {s.student}, {s.devices} device(s)", f"  {every/1e6:,.0f} million parameters in the student, {trained/1e6:,.1f} million trained; soft labels {cache/1e9:.2f} GB on disk",
+    return '\n'.join([f"{s.mentor} → {s.student}, {s.devices} device(s)", f"  student: {every/1e6:,.0f} million parameters, {trained/1e6:,.1f} million trained", f"  soft labels: {cache/1e9:.2f} GB on disk",
         f"  {'stage':<14}{'GB a device':>12}{'sharded':>14}{'updates':>10}{'hours':>10}", *lines, f"  {'all':<14}{max(r['gb'] for r in rows):>12.1f}{max(r['gb_sharded'] for r in rows):>14.1f}{sum(r['updates'] for r in rows):>10,}{sum(r['hours'] for r in rows):>10.2f}",
-        f"  estimates: {s.share:.0%} of {s.peak:g}·10¹² operations a second a device; {s.bandwidth:g}·10¹² bytes a second when writing"])
+        f"  estimates at {s.share:.0%} of {s.peak:g} TFLOP/s a device, writing at {s.bandwidth:g} TB/s"])
