@@ -6,13 +6,14 @@
 __all__ = ['Fault', 'wrong_steps', 'ends_elsewhere', 'wrong_letters', 'replay', 'wrong_swaps', 'wrong_cups', 'faults',
            'count_faults']
 
-# %% ../nbs/06b_faithful.ipynb #a16d238f
+# %% ../nbs/06b_faithful.ipynb #00995830
 import ast, operator, re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal, DivisionByZero, InvalidOperation
 from .answers import AnswerKind, candidates, normalise
+from .worlds import swapped
 
 # %% ../nbs/06b_faithful.ipynb #8b3aa82b
 @dataclass(frozen=True)
@@ -50,12 +51,12 @@ def wrong_steps(rationale:str # Any text
         if all(abs(v - said) >= (unit if unit == 1 else 2*unit) for v in values): faults.append(Fault('step', ' '.join(m[0].split()), f'{values[0]:.6g}'.rstrip('.')))
     return faults
 
-# %% ../nbs/06b_faithful.ipynb #8886c610
+# %% ../nbs/06b_faithful.ipynb #b50633a1
 def ends_elsewhere(rationale:str, # Without the mark and the answer
                    answer:str, # Behind the mark
                    kind:AnswerKind, # Of the answer
                   )->Fault|None: # None also where the end names nothing
-    "Does the last sentence with a value name another one than the answer?"
+    "Does a rationale end on another value than the answer?"
     if kind.name == 'text': return None
     naming = [(s, n) for s in re.split(r'(?<=[.!?])\s+|\n+', rationale) if (n := _named(s, kind))][-2 if kind.name == 'number' else -1:]
     gold, named = normalise(answer, kind), {n for _, names in naming for n in names}
@@ -65,8 +66,7 @@ def ends_elsewhere(rationale:str, # Without the mark and the answer
 def _named(sentence:str, kind:AnswerKind)->list[str]:
     if kind.name == 'choice': return re.findall(rf'\(([{kind.letters}])\)', sentence)
     if kind.name == 'yesno': return [w.lower() for w in re.findall(r'(?:^|answer[^.]*? is |\bso,? |[Tt]herefore,? )["“]?([Yy]es|[Nn]o)\b(?!\s+[a-z])', sentence)]
-    bare = re.sub(r'(?<=\d)(?=(?:am|pm|st|nd|rd|th|[a-zA-Z]+)\b)', ' ', sentence) if kind.name == 'number' else sentence
-    return candidates(bare.rstrip('.!?') if kind.name == 'number' else bare, kind)
+    return candidates(re.sub(r'(?<=\d)(?=[a-zA-Z]+\b)', ' ', sentence).rstrip('.!?'), kind)  # 5cm
 
 # %% ../nbs/06b_faithful.ipynb #ba6bfd44
 def wrong_letters(question:str, # Any
@@ -81,21 +81,21 @@ def wrong_letters(question:str, # Any
         if claims and word[-1].lower() not in (c.lower() for c in claims): faults.append(Fault('letter', f'{word}: {claims[0]}', word[-1].lower()))
     return faults
 
-# %% ../nbs/06b_faithful.ipynb #ab18b6ae
-_SWAP = r'\b(?:swap|trade|switch|exchange)'
+# %% ../nbs/06b_faithful.ipynb #8d41bf94
+_SWAP = r'(?:swap|trade|switch|exchange)'
 
 def replay(question:str # About people who swap things, with choices (A), (B), …
           )->tuple[list[tuple[str, str]], list[dict[str, str]]]|None: # Swaps, and who holds what before and after each
     "Follow the swaps of a question."
     story, _, listed = question.partition('Answer choices:')
     things = [re.sub(r'[.\s]+$', '', t).strip() for t in re.findall(r'\([A-Z]\)\s*([^()]+?),?\s*(?=\([A-Z]\)|$)', listed)]
-    swaps = re.findall(r'\b([A-Z][a-z]+) and ([A-Z][a-z]+) (?:swap|trade|switch|exchange)', story)
+    swaps = re.findall(rf'\b([A-Z][a-z]+) and ([A-Z][a-z]+) {_SWAP}', story)
     names = sorted({n for pair in swaps for n in pair})
     begin = story[:story.find('First,')] if 'First,' in story else story
     state = {}
     for n in names:
-        held = [(at, t) for t in things for at in [re.search(rf'\b{n}\b(?:(?!\b(?:{"|".join(names)})\b).)*?\b{re.escape(t)}\b', begin, re.S)] if at]
-        if len(held) == 1: state[n] = held[0][1]
+        held = [t for t in things if re.search(rf'\b{n}\b(?:(?!\b(?:{"|".join(names)})\b).)*?\b{re.escape(t)}\b', begin, re.S)]
+        if len(held) == 1: state[n] = held[0]
     if len(state) != len(things) or len(set(state.values())) != len(things) or not swaps: return None
     states = [state]
     for a, b in swaps: states.append(states[-1] | {a: states[-1][b], b: states[-1][a]})
@@ -111,7 +111,7 @@ def wrong_swaps(question:str, # Any
     names, things = list(states[0]), list(states[0].values())
     for clause in re.split(r'[\n.;,]|\band (?=[A-Z][a-z]+ (?:still |now )?(?:has|gets|is|holds))', rationale):
         who = [n for n in names if re.search(rf'\b{n}\b', clause)]
-        if re.search(_SWAP, clause):
+        if re.search(rf'\b{_SWAP}', clause):
             pair = re.search(rf'\b({"|".join(names)}) and ({"|".join(names)})\b', clause)
             if pair and k < len(swaps) and set(pair.groups()) == set(swaps[k]): k, since = k + 1, len(faults)
             elif pair: return faults  # told in another order: not followed
@@ -122,18 +122,16 @@ def wrong_swaps(question:str, # Any
         if len(who) == len(what) == 1 and re.search(rf'\b{who[0]}\b\W*(?:still |now )?(?:has|have|holds|gets|got|is|with|:|-|->|=)', clause) and states[k][who[0]] != what[0]: faults.append(Fault('swap', ' '.join(clause.split()), f'{states[k][who[0]]} after {k} swaps'))
     return faults
 
-# %% ../nbs/06b_faithful.ipynb #d98fcba3
+# %% ../nbs/06b_faithful.ipynb #7d83440e
 def wrong_cups(question:str, # Of the embedded task
                rationale:str, # To it
               )->list[Fault]: # One a state that does not follow from the question's swaps
     "Replay the cups."
-    swaps, state, faults = re.findall(r'cups (\d) and (\d) swap', question), list('ABC'), []
-    if not swaps: return []
+    swaps, state, faults = re.findall(r'cups (\d) and (\d) swap', question), 'ABC', []
     shown = re.findall(r'\b([ABC]) ([ABC]) ([ABC])\b', rationale.removeprefix('Start with A B C.'))
     for (i, j), seen in zip(swaps, shown):
-        a, b = int(i) - 1, int(j) - 1
-        state[a], state[b] = state[b], state[a]
-        if list(seen) != state: faults.append(Fault('swap', ' '.join(seen), f"{' '.join(state)} after cups {i} and {j}"))
+        state = swapped(state, int(i), int(j))
+        if ''.join(seen) != state: faults.append(Fault('swap', ' '.join(seen), f"{' '.join(state)} after cups {i} and {j}"))
     return faults
 
 # %% ../nbs/06b_faithful.ipynb #cd9a3cc9

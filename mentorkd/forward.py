@@ -51,7 +51,7 @@ def drop(x:Tensor, # Any shape
     "Inverted dropout; on the way back the mask is drawn again instead of kept."
     return _Drop.apply(x, p, rng)
 
-# %% ../nbs/08c_forward.ipynb #05910406
+# %% ../nbs/08c_forward.ipynb #a7169873
 def has_dropout(model:torch.nn.Module # Any
                )->bool: # In training mode
     "Would this model drop anything?"
@@ -85,7 +85,7 @@ def _shares(query:Tensor, key:Tensor, mask:Tensor|None, scale:float)->Tensor:
     return scores.add_(mask).softmax(-1)
 
 class _Attention(torch.autograd.Function):
-    "Attention with dropout; shares and mask are made again on the way back, so that nothing is kept of their size."
+    "Attention with dropout; shares and mask are made again on the way back, so that neither is kept."
     @staticmethod
     def forward(ctx, query, key, value, mask, scale, p, rng):
         with torch.autocast(query.device.type, enabled=False):

@@ -5,12 +5,11 @@
 # %% auto #0
 __all__ = ['LARGER', 't5_config', 'count_parameters', 'Need', 'training_memory', 'plan', 'plan_table']
 
-# %% ../nbs/11c_plan.ipynb #0db0a35f
-from dataclasses import asdict, dataclass, fields
+# %% ../nbs/11c_plan.ipynb #2ae59bf3
+from dataclasses import dataclass, fields
 import torch
-from transformers import AutoConfig, AutoModelForSeq2SeqLM, PretrainedConfig, T5Config
+from transformers import AutoModelForSeq2SeqLM, PretrainedConfig, T5Config
 from .bench import FLAN, bench_config, step_work
-from .records import InputError
 from .settings import PlanSettings
 
 # %% ../nbs/11c_plan.ipynb #65ca1e12
