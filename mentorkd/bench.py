@@ -18,15 +18,16 @@ from statistics import median
 import torch
 from transformers import AutoConfig, AutoModelForSeq2SeqLM, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerFast, T5Config, T5Tokenizer, TrainerCallback
 from .engines import CTranslate2Generator
-from .forward import keep_memory
+from .forward import has_bf16, keep_memory
 from .inputs import released_rows
-from .models import Backbone, ModelGenerator, encode
+from .models import Backbone, encode
 from .prompts import join
 from .records import Example, InputError, Question, atomic_path, read_jsonl, write_jsonl
 from .settings import FOR_TORCH
 from .soft_labels import Form, label_tokens, make_soft_labels, open_soft_labels
 from .tiny import wrap_tokenizer
-from .train import TrainSettings, has_bf16, train
+from .train import TrainSettings, train
+from .writing import ModelGenerator
 
 # %% ../nbs/11b_bench.ipynb #836b6944
 FLAN = {'google/flan-t5-small': dict(d_model=512, d_kv=64, d_ff=1024, num_layers=8, num_heads=6),
@@ -109,7 +110,7 @@ def step_work(student:PretrainedConfig, # Of a T5
 # %% ../nbs/11b_bench.ipynb #05672066
 _AUTHORS = dict(soft='live', pad='set', group_by_length=False, bf16=False, block=0, fast_forward=False, pages=False)
 LADDER = {'reference': _AUTHORS}
-for _name, _change in dict(grouped=dict(pad='batch', group_by_length=True), bf16=dict(bf16=True), blocks=dict(block=512), disk=dict(soft='hidden'), forward=dict(fast_forward=True), hidden=dict(pages=True), topk=dict(soft='topk')).items():
+for _name, _change in dict(grouped=dict(pad='batch', group_by_length=True), bf16=dict(bf16=True), blocks=dict(block=2048), disk=dict(soft='hidden'), forward=dict(fast_forward=True), hidden=dict(pages=True), topk=dict(soft='topk')).items():
     LADDER[_name] = list(LADDER.values())[-1] | _change
 BATCH, NEW_TOKENS, SAMPLES = 8, 128, 3
 
@@ -131,7 +132,7 @@ def measure_training(work:Path, # Data, configurations, tokenizer, soft labels
                      side:str, # A key of LADDER
                     )->dict: # Seconds a step, tokens a second, and what for
     "The one loop, with the authors' choices or with ours."
-    how, (warm, counted) = dict(LADDER[side]), (3, 12) if LADDER[side]['block'] else (1, 4)
+    how, (warm, counted) = dict(LADDER[side]), (8, 12) if LADDER[side]['block'] else (1, 4)
     soft, _ = how.pop('soft'), how.pop('pages')
     s = TrainSettings(updates=10**4, batch_size=BATCH, lr=3e-4, evals=1, lam=.3, tau=1., **how)
     watch, plan, student = _Watch(warm + counted), [], _backbone(work, 'student')
@@ -165,8 +166,7 @@ def measure_sampling(work:Path, # Data, configurations, tokenizer
     "The mentor writes texts of equal length: three samples a question."
     b, questions = _backbone(work, 'mentor'), [Question(e.id, e.prompt, '') for e in _rows(work)]
     n = dict(reference=8, torch=64, ctranslate2=32)[side]
-    if side == 'torch' and has_bf16(): b.model.to(torch.bfloat16)
-    writer = None if side == 'reference' else (ModelGenerator if side == 'torch' else CTranslate2Generator)(b, side, NEW_TOKENS, batch_size=n*SAMPLES)
+    writer = None if side == 'reference' else ModelGenerator(b, side, NEW_TOKENS, batch_size=n*SAMPLES, bf16=has_bf16()) if side == 'torch' else CTranslate2Generator(b, side, NEW_TOKENS, batch_size=n*SAMPLES)
     start = time.perf_counter()
     if writer: written = sum(len(t) > 0 for texts in writer(questions[:n], SAMPLES) for t in texts)
     else: written = _reference_sampling(b, questions, n)

@@ -17,17 +17,19 @@ from transformers import AutoTokenizer
 from transformers.utils import logging
 from .attempts import ask, draw, examples, need_some, novel, yields
 from .engines import generator
+from .forward import has_bf16
 from .evaluate import accuracy, by_extractor, compare
 from .generators import Generator, Recorded, recorded
 from .inputs import backbone, check_models, is_scratch, load_data, model_key, teachers
 from .losses import effective_weights
-from .models import Backbone, ModelGenerator, encode, load
+from .models import Backbone, encode, load
 from .records import Attempt, Example, Question, atomic_path, digest, read_jsonl, write_jsonl
 from .report import as_html, as_text
 from .runs import RunFolder, stage
 from .settings import Settings, identity, run_folder, settings, soft_form
 from .soft_labels import Form, make_soft_labels, open_soft_labels
-from .train import TrainSettings, has_bf16, train
+from .train import TrainSettings, train
+from .writing import ModelGenerator
 
 # %% ../nbs/11_pipeline.ipynb #c37ae23e
 class Distillation:

@@ -12,9 +12,10 @@ from pathlib import Path
 from .answers import AnswerKind
 from .attempts import mark_text
 from .evaluate import vote
-from .models import ModelGenerator, load
+from .models import load
 from .records import InputError, Question, question_ids, read_rows, read_text, write_jsonl
 from .runs import file_digests
+from .writing import ModelGenerator
 
 # %% ../nbs/11a_predict.ipynb #ff8af13e
 @dataclass(frozen=True)
