@@ -171,6 +171,6 @@ def fuse(model:torch.nn.Module # Changed in place; its weights are not
 
 # %% ../nbs/08c_forward.ipynb #07df4b7f
 def keep_memory()->bool: # Was there a C library to tell?
-    "On Linux with glibc: keep freed memory for the next tensor, but that of tensors above 4 MB."
+    "On Linux with glibc: keep freed memory for the next tensor, but that of tensors above 2 MB."
     if sys.platform != 'linux' or not hasattr(libc := ctypes.CDLL(None), 'mallopt'): return False
-    return all(libc.mallopt(option, value) for option, value in ((-3, 2**22), (-1, 2**31 - 1), (-2, 2**26)))  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_TOP_PAD
+    return all(libc.mallopt(option, value) for option, value in ((-3, 2**21), (-1, 2**31 - 1), (-2, 2**26)))  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_TOP_PAD

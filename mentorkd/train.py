@@ -201,7 +201,8 @@ def _as_this_machine_can(s:TrainSettings, backbone:Backbone, mentor)->TrainSetti
 
 def _fit(trainer:DistillationTrainer, reached:str|None, s:TrainSettings)->None:
     try: trainer.train(resume_from_checkpoint=reached)
-    except (MemoryError, RuntimeError) as e:
+    except Exception as e:
+        if any(sign in str(e) for sign in ('No space left', 'failed writing file')): raise InputError(f"The disk of {trainer.args.output_dir} is full", "A checkpoint could not be written; earlier ones are kept", "Free some space; training goes on from its last checkpoint") from e
         if not isinstance(e, (MemoryError, torch.OutOfMemoryError)) and 'allocate memory' not in str(e): raise
         raise InputError(f"A batch of {s.token_budget or s.batch_size} {'tokens' if s.token_budget else 'rows'} does not fit into memory ({str(e).splitlines()[0][:90]})", "The update could not be made; checkpoints so far are kept", "Give a smaller --batch-size and a larger --accumulate, or a smaller --token-budget; training goes on from its last checkpoint") from e
 

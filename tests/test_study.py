@@ -11,8 +11,8 @@ from mentorkd.settings import Settings
 from mentorkd.tiny import fingerprint
 
 NBS = Path(__file__).resolve().parent.parent/'nbs'
-METHOD = ['worlds', 'tiny', 'tasks', 'answers', 'generators', 'prompts', 'attempts', 'losses', 'block_losses', 'soft_labels', 'batches', 'forward', 'models', 'engines', 'train', 'inputs', 'pipeline']
-SPEED = ['batches', 'block_losses', 'soft_labels', 'forward', 'losses', 'models', 'engines', 'train', 'bench']
+METHOD = ['worlds', 'tiny', 'tasks', 'answers', 'generators', 'prompts', 'attempts', 'losses', 'block_losses', 'soft_labels', 'batches', 'forward', 'models', 'writing', 'engines', 'train', 'inputs', 'pipeline']
+SPEED = ['batches', 'block_losses', 'soft_labels', 'forward', 'losses', 'models', 'writing', 'engines', 'train', 'bench']
 
 
 @pytest.mark.parametrize('page, target', [('tutorials/end_to_end', 'study'), ('analysis/soft_labels', 'soft-labels')])
