@@ -6,7 +6,7 @@
 __all__ = ['COMMANDS', 'add_settings', 'parser', 'main']
 
 # %% ../nbs/12_cli.ipynb #cbe1d080
-import argparse, os, sys
+import argparse, errno, os, sys
 from dataclasses import fields
 from fastcore.docments import docments
 from .records import InputError
@@ -86,4 +86,7 @@ def main(argv:list[str]|None=None # Words of the command line
     given = vars(parser().parse_args(argv))
     try: print(COMMANDS[given.pop('command')](**given))
     except InputError as e: print(f'mentorkd: {e}', file=sys.stderr); sys.exit(2)
+    except OSError as e:
+        if e.errno != errno.ENOSPC: raise
+        print(f'mentorkd: {e}. A result could not be written; what was whole is kept. Free some space: the same command goes on from here', file=sys.stderr); sys.exit(2)
     except KeyboardInterrupt: print('mentorkd: stopped; the same command goes on from here', file=sys.stderr); sys.exit(130)

@@ -8,6 +8,7 @@ __all__ = ['VERSIONS', 'file_digests', 'code_digest', 'RunFolder', 'stage']
 # %% ../nbs/10c_runs.ipynb #80d47a76
 import ast, hashlib, json, os, platform, shutil, time
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from . import records
@@ -90,8 +91,10 @@ def _timed(make:Callable[[Path], None], work:Path)->float:
     "Seconds of this attempt and of those that were stopped before it."
     start, before = time.perf_counter(), float((work/'seconds').read_text()) if (work/'seconds').exists() else 0.
     try: make(work)
-    finally: (work/'seconds').write_text(str(before + time.perf_counter() - start))
-    return float((work/'seconds').read_text())
+    finally:
+        seconds = before + time.perf_counter() - start
+        with suppress(OSError): (work/'seconds').write_text(str(seconds))  # a full disk has its message already
+    return seconds
 
 def _move(source:Path, target:Path)->None:
     if target.is_dir(): shutil.rmtree(target)

@@ -18,7 +18,7 @@ from transformers import DataCollatorForSeq2Seq, Seq2SeqTrainer, Seq2SeqTraining
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from .batches import batches_for, padded_to_longest
 from .block_losses import Dense, TopK, block_loss
-from .forward import FastDropout, fuse, has_bf16, has_dropout
+from .forward import FastDropout, fuse, has_bf16, has_dropout, out_of_memory
 from .losses import Loss, check_mix, check_vocabularies, distillation_loss, label_mask
 from .models import Backbone, Encoded, aligned, at_the_head, encode, hidden_states, plain_head
 from .records import Example, InputError
@@ -52,6 +52,8 @@ class TrainSettings:
         check_mix(self.lam, self.tau)
         for name in ('updates', 'batch_size', 'accumulate', 'evals', 'lr', 'max_length'):
             if not getattr(self, name) > 0: raise InputError(f"{name} = {getattr(self, name)}", "There would be nothing to train", f"Give {name} a value above 0")
+        for name in ('block', 'token_budget'):
+            if getattr(self, name) < 0: raise InputError(f"{name} = {getattr(self, name)}", "It counts tokens", f"Give {name} a value from 0")
         if self.pad not in ('batch', 'set'): raise InputError(f"pad = {self.pad!r}", "It is not known", "Use batch or set")
 
 # %% ../nbs/09_train.ipynb #6df22029
@@ -66,7 +68,7 @@ class DistillationTrainer(Seq2SeqTrainer):
         super().__init__(backbone.model, *args, processing_class=backbone.tokenizer, **kwargs)
         self.mentor, self.mix, self.seq2seq, self.score = mentor if mix.lam > 0 else None, mix, backbone.seq2seq, score
         self.model_accepts_loss_kwargs, self.parts, self.positions = True, [], [0, 0]
-        self.dropout = FastDropout if mix.fast_forward and self.args.device.type == 'cpu' and has_dropout(backbone.model) and not getattr(backbone.model, 'is_gradient_checkpointing', False) else nullcontext  # masks of a layer that is run again are PyTorch's to repeat
+        self.dropout = FastDropout if mix.fast_forward and self.args.device.type == 'cpu' and has_dropout(backbone.model) and not any(getattr(m, 'gradient_checkpointing', False) for m in backbone.model.modules()) else nullcontext  # masks of a layer that is run again are PyTorch's to repeat
         if isinstance(self.mentor, Backbone): self.mentor.model.eval().to(self.args.device)
     def get_train_dataloader(self)->DataLoader:
         "The batches of the whole run, as planned."
@@ -187,7 +189,7 @@ def check_soft_labels(backbone:Backbone, # To be trained
     if mentor is None: raise InputError(f"lam = {s.lam} without a mentor", "There is nobody to give soft labels", "Give a mentor, or set lam to 0")
     check_vocabularies(mentor.vocab_size, backbone.vocab_size)
     if isinstance(mentor, SoftLabels):
-        if not s.block: raise InputError("block = 0 with soft labels from disk", "The plain losses need the mentor's whole logits", "Give block a value above 0, or the mentor itself")
+        if not s.block: raise InputError("block = 0 with soft labels from disk", "The plain losses need the mentor's whole logits", "Give block a value above 0, or the mentor itself (soft_labels='live')")
         mentor.check(rows, backbone.tokenizer)
         if mentor.form.name == 'topk' and not mentor.renormalised and s.tau not in mentor.form.taus: mentor.rows([0]).shares(s.tau)
     elif mentor.tokenizer.get_vocab() != backbone.tokenizer.get_vocab():
@@ -203,8 +205,8 @@ def _fit(trainer:DistillationTrainer, reached:str|None, s:TrainSettings)->None:
     try: trainer.train(resume_from_checkpoint=reached)
     except Exception as e:
         if any(sign in str(e) for sign in ('No space left', 'failed writing file')): raise InputError(f"The disk of {trainer.args.output_dir} is full", "A checkpoint could not be written; earlier ones are kept", "Free some space; training goes on from its last checkpoint") from e
-        if not isinstance(e, (MemoryError, torch.OutOfMemoryError)) and 'allocate memory' not in str(e): raise
-        raise InputError(f"A batch of {s.token_budget or s.batch_size} {'tokens' if s.token_budget else 'rows'} does not fit into memory ({str(e).splitlines()[0][:90]})", "The update could not be made; checkpoints so far are kept", "Give a smaller --batch-size and a larger --accumulate, or a smaller --token-budget; training goes on from its last checkpoint") from e
+        if not out_of_memory(e): raise
+        raise InputError(f"A batch of {s.token_budget or s.batch_size} {'tokens' if s.token_budget else 'rows'} does not fit into memory ({(str(e).splitlines() or ['MemoryError'])[0][:90]})", "The update could not be made; checkpoints so far are kept", "Give a smaller --batch-size and a larger --accumulate, or a smaller --token-budget; training goes on from its last checkpoint") from e
 
 def train(backbone:Backbone, # Changed in place
           rows:list[Example], # To learn

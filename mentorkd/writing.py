@@ -18,9 +18,9 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 from transformers.modeling_outputs import BaseModelOutput
 from transformers.modeling_utils import AttentionInterface
-from .forward import fuse
+from .forward import fuse, out_of_memory
 from .models import Backbone, prompt_ids
-from .records import Question, digest
+from .records import InputError, Question, digest
 
 # %% ../nbs/08d_writing.ipynb #f6913c46
 class RowNoise:
@@ -71,7 +71,7 @@ def writing_attention(model:torch.nn.Module # Whose attention is PyTorch's
     was = model.config._attn_implementation
     if was != 'sdpa' or model.device.type != 'cpu': yield False; return
     model.set_attn_implementation('one_token')
-    try: yield True
+    try: yield model.config._attn_implementation == 'one_token'  # a model that has no such choice stays as it is
     finally: model.set_attn_implementation(was)
 
 
@@ -110,7 +110,7 @@ class _Batch:
     def __init__(self, backbone:Backbone, inputs:dict[str, Tensor], n:int, ours:bool):
         self.model, self.seq2seq, self.n = backbone.model, backbone.seq2seq, n
         self.mask, self.ids = inputs['attention_mask'], inputs['input_ids']
-        self.positions = not self.seq2seq and 'position_ids' in inspect.signature(self.model.forward).parameters
+        self.positions = not self.seq2seq and 'position_ids' in inspect.signature(getattr(self.model, 'get_base_model', lambda: self.model)().forward).parameters  # under LoRA, too
         text = Cache(layers=[RoomyLayer() for _ in range(written_layers(self.model.config))]) if ours else DynamicCache()
         self.cache = EncoderDecoderCache(text, DynamicCache()) if self.seq2seq else text
         self.rows, self.asked, self.places = list(range(len(self.ids)*n)), list(range(len(self.ids))), None
@@ -210,8 +210,16 @@ class ModelGenerator:
             order = sorted(block, key=lambda i: len(prompts[i]))
             for i in range(0, len(order), step):
                 some = order[i:i + step]
-                texts.update(zip(some, self._write([questions[j] for j in some], [prompts[j] for j in some], n, seed)))
+                texts.update(zip(some, self._in_parts([questions[j] for j in some], [prompts[j] for j in some], n, seed)))
             yield from (texts[i] for i in block)
+    def _in_parts(self, questions, prompts, n, seed)->list[list[str]]:
+        "All at once, or by halves where memory runs out: the texts are the same."
+        try: return self._write(questions, prompts, n, seed)
+        except Exception as e:
+            if not out_of_memory(e): raise
+            if len(questions) == 1: raise InputError(f"{n} texts for one question do not fit into memory", "They could not be written", "Close what else runs, or give a smaller --max-new-tokens") from e
+        half = len(questions)//2
+        return self._in_parts(questions[:half], prompts[:half], n, seed) + self._in_parts(questions[half:], prompts[half:], n, seed)
     def _write(self, questions:list[Question], prompts:list[list[int]], n:int, seed:int)->list[list[str]]:
         b, greedy = self.backbone, self.greedy if self.greedy is not None else n == 1
         inputs = b.tokenizer.pad(dict(input_ids=prompts), padding_side='right' if b.seq2seq else 'left', return_tensors='pt').to(b.model.device)
