@@ -199,7 +199,7 @@ class BenchSettings:
     mentor: str = 'google/flan-t5-base' # The same
     task: str = 'tracking_shuffled_objects' # Whose released rationales are read, from MENTORKD_DATA
     tokenizer: str|None = None # Folder, Hugging Face name or spiece.model; generated texts without it
-    rounds: int = 3 # Each side so many times
+    rounds: int = 2 # Each side so many times
     examples: int = 160 # Rows to measure on
     epochs: int = 20 # Of the whole job
     job_examples: int = 2928 # D_train of the whole job

@@ -49,7 +49,7 @@ def parser()->argparse.ArgumentParser: # With all commands
     add('bench', "Measure the reference's way of training and sampling beside ours, in turns; takes some minutes a round.", ('--json', dict(metavar='FILE', help="Write the ratios and what they were computed from")),
         ('--plot', dict(metavar='FILE', help="Write a plot (png or svg)")), ('--student', dict(default='google/flan-t5-small', help="Configuration: FlanT5's name or a folder (google/flan-t5-small)")),
         ('--mentor', dict(default='google/flan-t5-base', help="The same (google/flan-t5-base)")), ('--task', dict(default='tracking_shuffled_objects', help="Real texts, from MENTORKD_DATA (tracking_shuffled_objects)")),
-        ('--tokenizer', dict(help="Folder, Hugging Face name or spiece.model, for real texts; without it generated texts of the same lengths")), ('--rounds', dict(type=int, default=3, help="Each side so many times (3)")), ('--examples', dict(type=int, default=160, help="Rows to measure on (160)")))
+        ('--tokenizer', dict(help="Folder, Hugging Face name or spiece.model, for real texts; without it generated texts of the same lengths")), ('--rounds', dict(type=int, default=2, help="Each side so many times (2)")), ('--examples', dict(type=int, default=160, help="Rows to measure on (160)")))
     return top
 
 # %% ../nbs/12_cli.ipynb #7e9fa94f
@@ -86,7 +86,7 @@ def _asked(task, questions, answer_kind, teacher, seed):
 
 def _annotated(questions, kind, model, out, max_tokens, price, max_usd=None, **how):
     from tqdm import tqdm
-    from mentorkd.annotate import annotate
+    from mentorkd.annotate import annotate, paid_rows
     from mentorkd.journal import Journal
     from mentorkd.teacher import OpenAITeacher
     teacher = OpenAITeacher(model, max_tokens=max_tokens, price=price, max_usd=max_usd, say=lambda line: print(line, file=sys.stderr))
@@ -94,7 +94,8 @@ def _annotated(questions, kind, model, out, max_tokens, price, max_usd=None, **h
         def progress(done, total):
             bar.total = total; bar.n = done
             bar.set_postfix(dict(dollars=f'{teacher.budget.spent:.4f}') if price else dict(tokens=teacher.budget.read + teacher.budget.written), refresh=False); bar.update(0)
-        return annotate(questions, kind, teacher, out, progress=progress, **how), list(teacher.journal.done.values())
+        if teacher.journal.damaged: print(f"{teacher.journal.damaged} lines of {out}/journal.jsonl are damaged; what they held is asked for again", file=sys.stderr)
+        return annotate(questions, kind, teacher, out, progress=progress, **how), paid_rows(teacher)
 
 def _annotate(task, questions, answer_kind, teacher, out, seed, max_tokens, price_read, price_written, max_usd, **how)->str:
     from mentorkd.teacher import price_of
@@ -111,10 +112,9 @@ def _quote(task, questions, answer_kind, teacher, out, seed, max_tokens, price_r
     if pilot and not out: raise InputError("--pilot without --out", "What it costs could not be kept", "Give --out DIR, the folder that annotate will go on from")
     before = quote(rows, model, price, n, max_tokens, a_second)
     if not pilot: return as_quote(before)
-    ids = {q.id for q in rows[:pilot]}
     result, journal = _annotated(rows[:pilot], kind, model, out, max_tokens, price, seed=seed, n=n)
     if result.stopped: raise result.stopped
-    return f"{as_quote(quote(rows, model, price, n, max_tokens, a_second, [r for r in journal if r['id'] in ids]))}\n{result}"
+    return f"{as_quote(quote(rows, model, price, n, max_tokens, a_second, journal))}\n{result}"
 
 def _plan(**given)->str:
     s = PlanSettings(**given)

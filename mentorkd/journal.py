@@ -39,23 +39,24 @@ class Journal:
     ):
         self.path, self.lock = Path(path), threading.Lock()
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        self.file = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, 'O_BINARY', 0), 0o600)
         try: _claim(self.file)
         except OSError:
             os.close(self.file)
             raise InputError(f"{self.path} is open in another process", "Both would pay for the same requests", "Wait for it or stop it, or give another folder") from None
-        content = self.path.read_bytes()
+        with os.fdopen(os.dup(self.file), 'rb') as f: f.seek(0); content = f.read()
         rows, self.damaged, mended = read_lines(content)
         if len(mended) < len(content): os.ftruncate(self.file, len(mended))
         self.end = os.lseek(self.file, 0, os.SEEK_END)
         if len(mended) > len(content): self._write(b'\n')
         self.done = {r['key']: r for r in rows if r.get('is') == 'done'}
-        self.intents = [r for r in rows if r.get('is') == 'intent']
+        self.open = {}  # key → intents without an answer
+        for r in rows: self._count(r)
     def intend(self, key:str, # Of the request
                most:float|None=None, # Dollars it can cost at most
               )->None:
         "Note that a request is about to be sent."
-        row = {'is': 'intent', 'key': key, 'most': most}; self._append(row, sync=False); self.intents.append(row)  # what is sent waits for no disk
+        row = {'is': 'intent', 'key': key, 'most': most}; self._append(row, sync=False)  # what is sent waits for no disk
     def complete(self, key:str, # Of the request
                  **what # The completion: text, tokens, dollars
                 )->dict: # The row
@@ -63,16 +64,23 @@ class Journal:
         row = {'is': 'done', 'key': key} | what
         self._append(row); self.done[key] = row
         return row
+    def unpaid(self, key:str # Of a request that the endpoint refused
+              )->None:
+        "Note that the last try of a request cost nothing."
+        self._append({'is': 'unpaid', 'key': key}, sync=False)
     @property
     def open_intents(self)->list[dict]:
         "Requests that were sent and never answered: each may have been paid."
-        answered, open_ = dict.fromkeys(self.done, 1), []
-        for r in reversed(self.intents):  # of several tries of one request the last was answered
-            if answered.get(r['key']): answered[r['key']] = 0
-            else: open_.append(r)
-        return open_[::-1]
+        return [r for rows in self.open.values() for r in rows]
+    def _count(self, row:dict)->None:
+        intents = self.open.setdefault(row.get('key'), [])
+        if row.get('is') == 'intent': intents.append(row)
+        elif intents: intents.pop()  # of several tries of one request the last was answered
+        if not intents: del self.open[row.get('key')]
     def _append(self, row:dict, sync:bool=True)->None:
-        with self.lock: self._write(as_line(row), sync)
+        with self.lock:
+            if self.file is None: raise InputError(f"{self.path} is closed", "A completion would be lost", "Keep it open while requests are under way")
+            self._write(as_line(row), sync); self._count(row)
     def _write(self, line:bytes, sync:bool=True)->None:
         try:
             while line: n = os.write(self.file, line); line = line[n:]
@@ -84,7 +92,7 @@ class Journal:
         self.end = os.lseek(self.file, 0, os.SEEK_CUR)
     def close(self)->None:
         "Let another process have it."
-        os.close(self.file)
+        with self.lock: os.close(self.file); self.file = None
     def __enter__(self)->"Journal": return self
     def __exit__(self, *error)->None: self.close()
 

@@ -6,14 +6,16 @@
 __all__ = ['Price', 'price_of', 'Budget', 'Limiter', 'OpenAITeacher']
 
 # %% ../nbs/05_teacher.ipynb #00696523
-import asyncio, json, os, queue, threading, time
+import asyncio, json, math, os, queue, random, threading, time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from ipaddress import ip_address
 from urllib.parse import urlsplit
-import openai
-from openai import AsyncOpenAI, DefaultAsyncHttpxClient
+import httpx2, openai
+from openai import AsyncOpenAI
+from openai.types.chat import ChatCompletion
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
 from .answers import MARKS
 from .journal import Journal, request_key
 from .prompts import answer_prompt, reasoning_prompt
@@ -44,24 +46,28 @@ def price_of(model:str, # As the endpoint names it; dated names such as gpt-4o-2
 class Budget:
     "Dollars spent and set aside."
     def __init__(self, price:Price|None=None, max_usd:float|None=None):
+        if not all(math.isfinite(x) and x >= 0 for x in (max_usd or 0, *((price.read, price.written) if price else ()))): raise InputError(f"max_usd = {max_usd}, {price}", "It would cap nothing", "Give dollars from 0")
         if max_usd is not None and not price: raise InputError("--max-usd for a model of unknown price", "Nobody could say when it is reached", "Give --price-read and --price-written, in dollars a million tokens")
-        self.price, self.max_usd, self.spent, self.aside, self.read, self.written = price, max_usd, 0., 0., 0, 0
+        self.price, self.max_usd, self.spent, self.aside, self.lost, self.read, self.written = price, max_usd, 0., 0., 0., 0, 0
     def most(self, prompt:str, max_tokens:int)->float|None: # Dollars, None when the price is not known
         "What a request can cost at most."
         return self.price.of(len(prompt.encode()) + 16, max_tokens) if self.price else None
-    def reserve(self, most:float|None)->None:
+    def reserve(self, most:float|None)->bool: # False: wait for what is set aside
         "Set aside, or refuse."
-        if self.max_usd is not None and self.spent + self.aside + most > self.max_usd:
-            raise InputError(f"${self.spent:.4f} are spent and ${self.aside:.4f} set aside; one more request could cost ${most:.4f}, and the cap is ${self.max_usd:.4f}", "It could be passed", "Give a larger --max-usd; all that was paid for is kept, and the run goes on from there")
+        if self.max_usd is not None:
+            if self.spent + most > self.max_usd: raise InputError(f"${self.spent:.4f} are spent, one more request could cost ${most:.4f}, and the cap is ${self.max_usd:.4f}", "It could be passed", "Give a larger --max-usd; all that was paid for is kept, and the run goes on from there")
+            if self.spent + self.aside + most > self.max_usd: return False
         self.aside += most or 0.
+        return True
     def settle(self, most:float|None, read:int, written:int)->float|None: # Dollars
         "The completion came: what it cost."
         cost = self.price.of(read, written) if self.price else None
         self.aside -= most or 0.; self.spent += cost or 0.; self.read += read; self.written += written
         return cost
-    def release(self, most:float|None)->None:
-        "The request failed for good."
+    def release(self, most:float|None, unpaid:bool)->None:
+        "The request failed: for nothing, or nobody knows."
         self.aside -= most or 0.
+        if not unpaid: self.spent += most or 0.; self.lost += most or 0.
 
 # %% ../nbs/05_teacher.ipynb #05a00008
 class Limiter:
@@ -99,47 +105,59 @@ class OpenAITeacher:
         client:Callable[..., AsyncOpenAI]|None=None, # Makes the client; takes http_client
         temperature:float=.7, # Appendix E
         max_tokens:int=512, # Of the rationale
+        tries:int=9, # Of a request that is refused, cut or answered with an error
         workers:int=256, # Requests under way at once, at most
         journal:Journal|None=None, # Where completions are kept; without it they are paid for each time
         price:Price|None=None, # Of the model
         max_usd:float|None=None, # Cap
         say:Callable[[str], None]=print, # Called with a line when a parameter is left out
     ):
-        self.model, self.temperature, self.max_tokens, self.workers, self.journal, self.say = model, temperature, max_tokens, workers, journal, say
+        self.model, self.temperature, self.max_tokens, self.tries, self.workers, self.journal, self.say = model, temperature, max_tokens, tries, workers, journal, say
         self.client, self.budget, self.limiter, self.failed, self.without, self.stopped, self.answered = client or _checked_client(), Budget(price, max_usd), None, {}, set(), None, False
+        self.used: set[str] = set()  # keys of all requests so far, kept ones too
         self.key = f'openai:{model}:{temperature}:{max_tokens}'
     async def _say(self, client:AsyncOpenAI, q:Question, stage:int, sample:int, prompt:str, seed:int, max_tokens:int)->str:
         request = dict(model=self.model, messages=[dict(role='user', content=prompt)], temperature=self.temperature, max_tokens=max_tokens, seed=seed)
         key = request_key(**request, question=q.id, stage=stage, sample=sample)
+        self.used.add(key)
         if self.journal and key in self.journal.done: return self.journal.done[key]['text']
+        async for attempt in AsyncRetrying(retry=retry_if_exception(_again), wait=lambda state: 0 if isinstance(e := state.outcome.exception(), openai.RateLimitError) else _pause(e, state.attempt_number), stop=stop_after_attempt(self.tries), reraise=True):
+            with attempt: row = await self._once(client, key, request, dict(id=q.id, stage=stage, sample=sample), attempt.retry_state.attempt_number)
+        return row['text']
+    async def _once(self, client, key, request, about, number)->dict:
+        most = self.budget.most(request['messages'][0]['content'], request['max_tokens'])
         async with self.limiter:
-            most = self.budget.most(prompt, max_tokens)
-            self.budget.reserve(most)
-            try:
-                if self.journal: self.journal.intend(key, most)
-                reply = await self._sent(client, request)
-            except BaseException: self.budget.release(most); raise
-            read, written = (reply.usage.prompt_tokens, reply.usage.completion_tokens) if reply.usage else (0, 0)
-            cost = self.budget.settle(most, read, written)
-            choice = reply.choices[0]
-            text = choice.message.content or ''
-            if self.journal: self.journal.complete(key, id=q.id, stage=stage, sample=sample, text=text, finish=choice.finish_reason, model=reply.model, temperature=self._given(request).get('temperature'), seed=seed, read=read, written=written, dollars=cost)
-            return text
+            while not self.stopped and not self.budget.reserve(most): await asyncio.sleep(.02)
+            if self.stopped: raise self.stopped
+            if self.journal: self.journal.intend(key, most)
+            try: reply, given = await self._sent(client, request)
+            except BaseException as e:
+                unpaid = isinstance(e, openai.APIStatusError) and e.status_code < 500 or isinstance(e.__cause__, httpx2.ConnectError)
+                self.budget.release(most, unpaid)
+                if unpaid and self.journal: self.journal.unpaid(key)
+                if isinstance(e, openai.RateLimitError) and _again(e): await asyncio.sleep(_pause(e, number))  # in its place, so that no other is sent for it
+                raise
+            bound = len(request['messages'][0]['content'].encode()) + 16, request['max_tokens']
+            read, written = (n if n is not None else b for n, b in zip((getattr(reply.usage, 'prompt_tokens', None), getattr(reply.usage, 'completion_tokens', None)), bound))
+            row = about | dict(text=(reply.choices[0].message.content or '').encode('utf-8', 'replace').decode(), finish=reply.choices[0].finish_reason, model=reply.model, temperature=given.get('temperature'), seed=given.get('seed'), read=read, written=written, dollars=self.budget.settle(most, read, written))
+            return self.journal.complete(key, **row) if self.journal else row
     def _given(self, request)->dict:
         given = {k: v for k, v in request.items() if k not in self.without}
         return given | (dict(max_completion_tokens=request['max_tokens']) if 'max_tokens' in self.without else {})
-    async def _sent(self, client, request):
+    async def _sent(self, client, request)->tuple[ChatCompletion, dict]:
         while True:
-            start = time.monotonic()
-            try: reply = await client.chat.completions.create(**self._given(request))
-            except openai.BadRequestError as e:
-                refused = next((p for p in ('temperature', 'max_tokens', 'seed') if p not in self.without and p in str(e)), None)
+            start, given = time.monotonic(), self._given(request)
+            try: reply = await client.chat.completions.create(**given)
+            except openai.APIStatusError as e:
+                self.limiter.seen(e.status_code)
+                refused = next((p for p in ('temperature', 'max_tokens', 'seed') if p in given and e.status_code == 400 and (e.param == p or f"'{p}'" in str(e)) and 'support' in str(e)), None)
                 if refused is None: raise
-                self.without.add(refused); self.say(f"{self.model} refuses {refused}: asked without it")
+                if refused not in self.without: self.without.add(refused); self.say(f"{self.model} refuses {refused}: asked without it")
                 continue
-            self.answered, self.limiter.latency = True, self.limiter.latency + .1*(time.monotonic() - start - self.limiter.latency)
-            if not reply.choices: raise openai.APIError("a reply without choices", request=None, body=None)
-            return reply
+            if not isinstance(reply, ChatCompletion) or not reply.choices or reply.choices[0].message is None: raise openai.APIError(f"a reply that is no completion: {str(reply)[:60]!r}", request=None, body=None)
+            self.answered = True
+            self.limiter.seen(200, time.monotonic() - start)
+            return reply, given
     async def sample(self, client:AsyncOpenAI, # Of this loop
                      q:Question, # To answer
                      sample:int, # Which attempt
@@ -152,28 +170,27 @@ class OpenAITeacher:
         return f"{rationale} {MARKS['sentence']} {answer}"
     async def _all(self, jobs:Iterator[tuple[int, Question, int]], seed:int, put:Callable)->None:
         self.limiter = Limiter(most=self.workers)
-        async def hook(response): self.limiter.seen(response.status_code, self.limiter.latency)
-        async with self.client(http_client=DefaultAsyncHttpxClient(event_hooks=dict(response=[hook]))) as client:
+        async with self.client() as client:
             async def work():
                 for i, q, s in jobs:
                     try: put((i, s, await self.sample(client, q, s, seed)))
-                    except (openai.OpenAIError, ValueError) as e:
-                        self.stopped = self.stopped or self._fatal(e)
-                        if not self.stopped: put((i, s, e))
-                    if self.stopped: return  # the others end what they have begun: it is paid for
+                    except Exception as e:
+                        self.stopped = self.stopped or self._fatal(e)  # the others end what they have begun, and what is kept still comes
+                        put((i, s, self.stopped or e))
             async with asyncio.TaskGroup() as group:
                 for _ in range(self.workers): group.create_task(work())
         if self.stopped: raise self.stopped
-    def _fatal(self, e:Exception)->InputError|None:
-        if isinstance(e, InputError): return e
-        if isinstance(e, (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError)): return InputError(f"The endpoint refuses {self.model} ({_first_line(e)})", "No request would be answered", "Check OPENAI_API_KEY, OPENAI_BASE_URL and the model's name")
+    def _fatal(self, e:Exception)->Exception|None:
+        if isinstance(e, InputError) or not isinstance(e, (openai.OpenAIError, ValueError)): return e
+        if isinstance(e, openai.AuthenticationError) or isinstance(e, (openai.PermissionDeniedError, openai.NotFoundError)) and not self.answered: return InputError(f"The endpoint refuses {self.model} ({_first_line(e)})", "No request would be answered", "Check OPENAI_API_KEY, OPENAI_BASE_URL and the model's name")
         if isinstance(e, openai.APIConnectionError) and not self.answered: return InputError(f"No answer from the endpoint ({_first_line(e)})", "Nobody would write rationales", "Check OPENAI_BASE_URL and the network")
         if 'insufficient_quota' in str(e): return InputError(f"The endpoint's quota is used up ({_first_line(e)})", "No request would be answered", "Add credit; what was paid for is kept")
     def stream(self, jobs:Iterator[tuple[int, Question, int]], # Place, question, which attempt
                seed:int=0, # Of the run
+               stopped:Exception|None=None, # Why nothing may be sent: only what is kept comes, and this is raised at the end
               )->Iterator[tuple[int, int, str|None]]: # Place, which attempt, and its text, None when it failed
         "Attempts as they come, many requests at a time; what failed is noted in `failed`."
-        came, loop, self.stopped, ended = queue.SimpleQueue(), asyncio.new_event_loop(), None, []
+        came, loop, self.stopped, ended = queue.SimpleQueue(), asyncio.new_event_loop(), stopped, []
         questions = {}
         def noted():
             for i, q, s in jobs: questions[i, s] = q; yield i, q, s
@@ -188,6 +205,7 @@ class OpenAITeacher:
             while (got := came.get()) is not None:
                 i, s, text = got
                 q = questions.pop((i, s))
+                if text is self.stopped is not None: continue
                 if not isinstance(text, str): self.failed[q.id] = _first_line(text)
                 yield i, s, text if isinstance(text, str) else None
             if ended: raise ended[0]
@@ -205,15 +223,28 @@ class OpenAITeacher:
         came.close()
 
 def _first_line(e:BaseException)->str:
-    key, text = os.environ.get('OPENAI_API_KEY'), (str(e).splitlines() or [type(e).__name__])[0][:160]
-    return text.replace(key, '…') if key else text
+    key, text = os.environ.get('OPENAI_API_KEY'), (str(e).splitlines() or [type(e).__name__])[0]
+    return (text.replace(key, '…') if key else text)[:160]
+
+def _again(e:BaseException)->bool:
+    "May the same request end otherwise?"
+    if isinstance(e, openai.APIStatusError): return e.status_code >= 500 or e.status_code in (408, 409, 429) and 'insufficient_quota' not in str(e)
+    return isinstance(e, (openai.APIError, json.JSONDecodeError))
+
+def _pause(e:BaseException, number:int)->float:
+    "Seconds before the next try: as long as the endpoint asks for, or longer each time."
+    headers = getattr(getattr(e, 'response', None), 'headers', {})
+    for name, unit in (('retry-after-ms', 1e-3), ('retry-after', 1.)):
+        try: return min(120., float(headers[name])*unit)
+        except (KeyError, ValueError): pass
+    return min(8., .5*2**(number - 1))*random.uniform(.75, 1.25)
 
 def _checked_client()->Callable[..., AsyncOpenAI]:
     key, url = os.environ.get('OPENAI_API_KEY'), os.environ.get('OPENAI_BASE_URL')
     if not (key or url): raise InputError("OPENAI_API_KEY is not set", "The endpoint would refuse every request", "Set it, or set OPENAI_BASE_URL to a server of your own")
     if url and urlsplit(url).scheme == 'http' and not _loopback(urlsplit(url).hostname) and os.environ.get('MENTORKD_ALLOW_HTTP') != '1':
         raise InputError(f"OPENAI_BASE_URL is plain http to {urlsplit(url).hostname}", "The key and the questions could be read on the way", "Use https, or set MENTORKD_ALLOW_HTTP=1")
-    return lambda **given: AsyncOpenAI(api_key=key or 'none', max_retries=8, timeout=120, **given)
+    return lambda: AsyncOpenAI(api_key=key or 'none', max_retries=0, timeout=120)  # each try has its intent and its place in the budget
 
 def _loopback(host:str|None)->bool:
     try: return host == 'localhost' or ip_address(host or '').is_loopback
