@@ -102,7 +102,7 @@ class OpenAITeacher:
     "Two-stage zero-shot chain of thought over chat completions (section 3.1)."
     def __init__(self,
         model:str, # As the endpoint names it
-        client:Callable[..., AsyncOpenAI]|None=None, # Makes the client; takes http_client
+        client:Callable[..., AsyncOpenAI]|None=None, # Makes the client, without retries of its own
         temperature:float=.7, # Appendix E
         max_tokens:int=512, # Of the rationale
         tries:int=9, # Of a request that is refused, cut or answered with an error
