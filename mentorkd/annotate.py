@@ -79,7 +79,7 @@ def count_tokens(texts:list[str], # Prompts
                 )->tuple[int, str]: # Tokens, and how they were counted
     "Tokens of prompts, by tiktoken or by their length."
     try: import tiktoken; coder = tiktoken.encoding_for_model(model)
-    except Exception: return sum(-(-len(t)//4) for t in texts), 'four characters a token'  # not installed, not known, or no network
+    except (ImportError, KeyError, OSError): return sum(-(-len(t)//4) for t in texts), 'four characters a token'  # not installed, not known, or no network
     return sum(len(coder.encode(t)) for t in texts), 'tiktoken'
 
 def quote(questions:list[Question], # To be asked
@@ -94,10 +94,10 @@ def quote(questions:list[Question], # To be asked
     if price is None: raise InputError(f"No price is known for {model}", "The run's cost cannot be said", "Give --price-read and --price-written, in dollars a million tokens")
     samples = n*len(questions)
     read, how = count_tokens([p for q in questions for p in (reasoning_prompt(q.question), answer_prompt(q.question, ''))], model)
-    if pilot:
-        per = {}  # both stages of a sample, or it does not count
-        for r in pilot: per.setdefault((r['id'], r['sample']), []).append(price.of(r['read'], r['written']))
-        costs = [sum(c) for c in per.values() if len(c) == 2]; half = 1.96*statistics.stdev(costs)/len(costs)**.5 if len(costs) > 1 else 0.
+    per = {}  # both stages of a sample, or it does not count
+    for r in pilot: per.setdefault((r['id'], r['sample']), []).append(price.of(r['read'], r['written']))
+    if costs := [sum(c) for c in per.values() if len(c) == 2]:
+        half = 1.96*statistics.stdev(costs)/len(costs)**.5 if len(costs) > 1 else 0.
         low, high, how = samples*(statistics.mean(costs) - half), samples*(statistics.mean(costs) + half), f'a pilot of {len(costs)} samples'
     else: low, high = (price.of(n*read + samples*w, samples*(w + v)) for w, v in ((32, 4), (max_tokens, 32)))  # the rationale is read again for the answer
     return dict(model=model, questions=len(questions), calls=2*samples, tokens_read=n*read, dollars=(low, high), dollars_batch=(low/2, high/2), hours=2*samples/a_second/3600, counted_by=how)

@@ -90,7 +90,6 @@ def contrast(first:dict[int, list[Attempt]], # Seed → one attempt a question
     from scipy import stats
     from statsmodels.stats.power import TTestPower
     if set(first) != set(second) or not first: raise InputError(f"Seeds {sorted(first)} and {sorted(second)}", "A paired comparison needs the same seeds", "Run both methods with the same ones")
-    pairs = [compare(first[s], second[s]) for s in first]
     marks = [{s: {a.id: a.ok for a in rows} for s, rows in method.items()} for method in (first, second)]
     ids = sorted(marks[0][min(first)])
     if any(set(m[s]) != set(ids) for m in marks for s in first): raise InputError("Not every seed answered the same questions", "Their marks could not be paired", "Let all answer the same test set")
@@ -98,7 +97,7 @@ def contrast(first:dict[int, list[Attempt]], # Seed → one attempt a question
     by_seed, by_question, n = apart.mean(1), apart.mean(0), len(first)
     drawn = stats.bootstrap((by_question,), np.mean, method='percentile', n_resamples=2000, rng=0).confidence_interval if by_question.std() else (by_question.mean(),)*2
     questions = tuple(float(x) for x in drawn)
-    if n == 1: return Contrast(float(apart.mean()), None, questions, pairs[0].p_value, None, 1, len(ids))
+    if n == 1: return Contrast(float(apart.mean()), None, questions, compare(*(method[min(first)] for method in (first, second))).p_value, None, 1, len(ids))
     spread = by_seed.std(ddof=1)
     seeds = stats.t.interval(.95, n - 1, by_seed.mean(), spread/n**.5) if spread else (by_seed.mean(),)*2
     p = stats.ttest_1samp(by_seed, 0).pvalue if spread else float(not by_seed.any())

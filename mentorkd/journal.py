@@ -27,7 +27,8 @@ def read_lines(content:bytes # Of a journal
     return [r for r in rows if r is not None], rows.count(None), content
 
 def _row(line:bytes)->dict|None:
-    try: sum_, text = line[:8], line[9:]; whole = line[8:9] == b' ' and b'%08x' % zlib.crc32(text) == sum_; row = json.loads(text) if whole else None
+    head, text = line[:9], line[9:]
+    try: row = json.loads(text) if head == b'%08x ' % zlib.crc32(text) else None
     except ValueError: return None
     return row if isinstance(row, dict) else None
 
@@ -56,7 +57,7 @@ class Journal:
                most:float|None=None, # Dollars it can cost at most
               )->None:
         "Note that a request is about to be sent."
-        row = {'is': 'intent', 'key': key, 'most': most}; self._append(row, sync=False)  # what is sent waits for no disk
+        self._append({'is': 'intent', 'key': key, 'most': most}, sync=False)  # what is sent waits for no disk
     def complete(self, key:str, # Of the request
                  **what # The completion: text, tokens, dollars
                 )->dict: # The row

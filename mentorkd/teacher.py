@@ -45,10 +45,13 @@ def price_of(model:str, # As the endpoint names it; dated names such as gpt-4o-2
 # %% ../nbs/05_teacher.ipynb #05a00005
 class Budget:
     "Dollars spent and set aside."
-    def __init__(self, price:Price|None=None, max_usd:float|None=None):
+    def __init__(self,
+        price:Price|None=None, # None: not known
+        max_usd:float|None=None, # Cap, in dollars
+    ):
         if not all(math.isfinite(x) and x >= 0 for x in (max_usd or 0, *((price.read, price.written) if price else ()))): raise InputError(f"max_usd = {max_usd}, {price}", "It would cap nothing", "Give dollars from 0")
         if max_usd is not None and not price: raise InputError("--max-usd for a model of unknown price", "Nobody could say when it is reached", "Give --price-read and --price-written, in dollars a million tokens")
-        self.price, self.max_usd, self.spent, self.aside, self.lost, self.read, self.written = price, max_usd, 0., 0., 0., 0, 0
+        self.price, self.max_usd, self.spent, self.aside, self.read, self.written = price, max_usd, 0., 0., 0, 0
     def most(self, prompt:str, max_tokens:int)->float|None: # Dollars, None when the price is not known
         "What a request can cost at most."
         return self.price.of(len(prompt.encode()) + 16, max_tokens) if self.price else None
@@ -67,12 +70,15 @@ class Budget:
     def release(self, most:float|None, unpaid:bool)->None:
         "The request failed: for nothing, or nobody knows."
         self.aside -= most or 0.
-        if not unpaid: self.spent += most or 0.; self.lost += most or 0.
+        if not unpaid: self.spent += most or 0.
 
 # %% ../nbs/05_teacher.ipynb #05a00008
 class Limiter:
     "How many requests may be under way."
-    def __init__(self, start:float=4., most:int=256):
+    def __init__(self,
+        start:float=4., # Requests at first
+        most:int=256, # And at most
+    ):
         self.limit, self.most, self.active, self.latency = min(start, most), most, 0, .2
         self.sent, self.refused, self.cut_at, self.grow_from, self.free = 0, 0, 0., 0., asyncio.Condition()
     async def __aenter__(self)->None:
@@ -96,6 +102,32 @@ class Limiter:
         else:
             self.latency += .1*(seconds - self.latency)
             if now >= self.grow_from and self.active >= self.limit - 1: self.limit = min(self.most, self.limit + (.0125 if self.cut_at else .25))
+
+# %% ../nbs/05_teacher.ipynb #05c00002
+def _again(e:BaseException)->bool:
+    "May the same request end otherwise?"
+    if isinstance(e, openai.APIStatusError): return e.status_code >= 500 or e.status_code in (408, 409, 429) and 'insufficient_quota' not in str(e)
+    return isinstance(e, (openai.APIError, json.JSONDecodeError))
+
+def _pause(e:BaseException, number:int)->float:
+    "Seconds before the next try: as long as the endpoint asks for, or longer each time."
+    headers = getattr(getattr(e, 'response', None), 'headers', {})
+    for name, unit in (('retry-after-ms', 1e-3), ('retry-after', 1.)):
+        try: return min(120., float(headers[name])*unit)
+        except (KeyError, ValueError): pass
+    return min(8., .5*2**(number - 1))*random.uniform(.75, 1.25)
+
+# %% ../nbs/05_teacher.ipynb #05c00005
+def _checked_client()->Callable[..., AsyncOpenAI]:
+    key, url = os.environ.get('OPENAI_API_KEY'), os.environ.get('OPENAI_BASE_URL')
+    if not (key or url): raise InputError("OPENAI_API_KEY is not set", "The endpoint would refuse every request", "Set it, or set OPENAI_BASE_URL to a server of your own")
+    if url and urlsplit(url).scheme == 'http' and not _loopback(urlsplit(url).hostname) and os.environ.get('MENTORKD_ALLOW_HTTP') != '1':
+        raise InputError(f"OPENAI_BASE_URL is plain http to {urlsplit(url).hostname}", "The key and the questions could be read on the way", "Use https, or set MENTORKD_ALLOW_HTTP=1")
+    return lambda: AsyncOpenAI(api_key=key or 'none', max_retries=0, timeout=120)  # each try has its intent and its place in the budget
+
+def _loopback(host:str|None)->bool:
+    try: return host == 'localhost' or ip_address(host or '').is_loopback
+    except ValueError: return False
 
 # %% ../nbs/05_teacher.ipynb #9d646a02
 class OpenAITeacher:
@@ -225,27 +257,3 @@ class OpenAITeacher:
 def _first_line(e:BaseException)->str:
     key, text = os.environ.get('OPENAI_API_KEY'), (str(e).splitlines() or [type(e).__name__])[0]
     return (text.replace(key, '…') if key else text)[:160]
-
-def _again(e:BaseException)->bool:
-    "May the same request end otherwise?"
-    if isinstance(e, openai.APIStatusError): return e.status_code >= 500 or e.status_code in (408, 409, 429) and 'insufficient_quota' not in str(e)
-    return isinstance(e, (openai.APIError, json.JSONDecodeError))
-
-def _pause(e:BaseException, number:int)->float:
-    "Seconds before the next try: as long as the endpoint asks for, or longer each time."
-    headers = getattr(getattr(e, 'response', None), 'headers', {})
-    for name, unit in (('retry-after-ms', 1e-3), ('retry-after', 1.)):
-        try: return min(120., float(headers[name])*unit)
-        except (KeyError, ValueError): pass
-    return min(8., .5*2**(number - 1))*random.uniform(.75, 1.25)
-
-def _checked_client()->Callable[..., AsyncOpenAI]:
-    key, url = os.environ.get('OPENAI_API_KEY'), os.environ.get('OPENAI_BASE_URL')
-    if not (key or url): raise InputError("OPENAI_API_KEY is not set", "The endpoint would refuse every request", "Set it, or set OPENAI_BASE_URL to a server of your own")
-    if url and urlsplit(url).scheme == 'http' and not _loopback(urlsplit(url).hostname) and os.environ.get('MENTORKD_ALLOW_HTTP') != '1':
-        raise InputError(f"OPENAI_BASE_URL is plain http to {urlsplit(url).hostname}", "The key and the questions could be read on the way", "Use https, or set MENTORKD_ALLOW_HTTP=1")
-    return lambda: AsyncOpenAI(api_key=key or 'none', max_retries=0, timeout=120)  # each try has its intent and its place in the budget
-
-def _loopback(host:str|None)->bool:
-    try: return host == 'localhost' or ip_address(host or '').is_loopback
-    except ValueError: return False
