@@ -38,6 +38,7 @@ class Distillation:
         s:Settings, # What to do
         out:str|Path|None=None, # Folder, `runs/<task>-<preset>-s<seed>` unless given
         say:Callable[[str], None]=print, # Called with a line at each stage
+        store:str|Path|None=None, # Folder of stages that runs share (`10c_runs`)
     ):
         self.s, self.say, self.data, self.teachers = s, say, load_data(s), teachers(s)
         self.augmenter = recorded(s.augmentations) if s.augmentations else None
@@ -45,7 +46,7 @@ class Distillation:
         self.notes = [*self.data.notes, *self._strangers()]
         check_models(s)
         if isinstance(self.teachers[0], Recorded): self._need_annotations()
-        self.folder = RunFolder(out or run_folder(s), identity(s), say)
+        self.folder = RunFolder(out or run_folder(s), identity(s), say, store)
         self.folder.write_manifest(settings=asdict(s), kind=asdict(self.kind))
         for old in ('report.json', 'report.html'): (self.path/old).unlink(missing_ok=True)  # they describe what may now change
     def _strangers(self)->list[str]:
@@ -293,10 +294,11 @@ class Result:
 def run(preset:str='tiny', # tiny, small or xl
         out:str|Path|None=None, # Folder, `runs/<task>-<preset>-s<seed>` unless given
         say:Callable[[str], None]=print, # Called with a line at each stage
+        store:str|Path|None=None, # Folder of stages that runs share
         **given # Any of the settings (`10b_settings`)
        )->Result: # Shows itself in a notebook
     "Questions to a distilled student; what is already there is kept."
     logging.set_verbosity_error(); logging.disable_progress_bar()
-    d = Distillation(settings(preset, **given), out, say)
+    d = Distillation(settings(preset, **given), out, say, store)
     for stage in (d.teach, d.train_mentor, d.augment, d.label_softly, d.train_students, d.test): stage()
     return Result(d.path, d.report())
