@@ -48,9 +48,9 @@ class Budget:
         if not all(math.isfinite(x) and x >= 0 for x in (max_usd or 0, *((price.read, price.written) if price else ()))): raise InputError(f"max_usd = {max_usd}, {price}", "It would cap nothing", "Give dollars from 0")
         if max_usd is not None and not price: raise InputError("--max-usd for a model of unknown price", "Nobody could say when it is reached", "Give --price-read and --price-written, in dollars a million tokens")
         self.price, self.max_usd, self.spent, self.aside, self.read, self.written = price, max_usd, 0., 0., 0, 0
-    def most(self, prompt:str, max_tokens:int)->float|None: # Dollars, None when the price is not known
-        "What a request can cost at most."
-        return self.price.of(len(prompt.encode()) + 16, max_tokens) if self.price else None
+    def most(self, read:int, written:int)->float|None: # Dollars, None when the price is not known
+        "What a request with so many tokens at most can cost at most."
+        return self.price.of(read, written) if self.price else None
     def reserve(self, most:float|None)->bool: # False: wait for what is set aside
         "Set aside, or refuse."
         if self.max_usd is not None:
