@@ -40,7 +40,7 @@ class Journal:
     def __init__(self,
         path:str|Path, # Made when it is not there
     ):
-        self.path, self.lock = Path(path), threading.Lock()
+        self.path, self.lock, self.syncing, self.synced = Path(path), threading.Lock(), threading.Lock(), 0
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.file = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, 'O_BINARY', 0), 0o600)
         try: _claim(self.file)
@@ -63,13 +63,22 @@ class Journal:
         "Note that a request is about to be sent."
         self._append({'is': 'intent', 'key': key, 'most': most} | about, sync=False)  # what is sent waits for no disk
     def complete(self, key:str, # Of the request
-                 sync:bool=True, # Off where the endpoint keeps it too, and `note` follows
+                 sync:bool=True, # Off where `sync` or `note` follows
                  **what # The completion: text, tokens, dollars
                 )->dict: # The row
         "Keep a completion; it is on disk when this returns."
         row = {'is': 'done', 'key': key} | what
         self._append(row, sync); self.done[key] = row
         return row
+    def sync(self)->None:
+        "All that was written before this call is on disk when it returns; calls from several threads share the disk's work."
+        with self.lock: end = self.end
+        with self.syncing:
+            if self.synced >= end or self.file is None: return
+            end = self.end
+            try: os.fsync(self.file)
+            except OSError as e: self._full(e)
+            self.synced = end
     def note(self, kind:str, # `sent`, `ended`, …: any but the three that are counted
              **what # That later runs have to know
             )->None:
@@ -99,12 +108,15 @@ class Journal:
             if sync: os.fsync(self.file)
         except OSError as e:
             os.ftruncate(self.file, self.end); os.lseek(self.file, self.end, os.SEEK_SET)
-            if e.errno not in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT): raise
-            raise InputError(f"No space left for {self.path}", "What comes next would be paid for and lost", "Free some space, and run again: what is on disk is kept") from None
+            self._full(e)
         self.end = os.lseek(self.file, 0, os.SEEK_CUR)
+    def _full(self, e:OSError)->None:
+        if e.errno not in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT): raise e
+        raise InputError(f"No space left for {self.path}", "What comes next would be paid for and lost", "Free some space, and run again: what is on disk is kept") from None
     def close(self)->None:
         "Let another process have it."
-        with self.lock: os.close(self.file); self.file = None
+        self.sync()
+        with self.syncing, self.lock: os.close(self.file); self.file = None
     def __enter__(self)->"Journal": return self
     def __exit__(self, *error)->None: self.close()
 

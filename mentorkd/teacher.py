@@ -185,7 +185,9 @@ class OpenAITeacher:
                 raise
             row = about | as_row(reply, bound_of(request), given)
             row['dollars'] = self.budget.settle(most, row['read'], row['written'])
-            return self.journal.complete(key, **row) if self.journal else row
+            if self.journal: row = self.journal.complete(key, sync=False, **row)
+        if self.journal: await asyncio.to_thread(self.journal.sync)
+        return row
     def _given(self, request)->dict:
         given = {k: v for k, v in request.items() if k not in self.without}
         return given | (dict(max_completion_tokens=request['max_tokens']) if 'max_tokens' in self.without else {})
