@@ -21,9 +21,9 @@ from .engines import generator
 from .forward import has_bf16
 from .evaluate import accuracy
 from .faithful import faults
-from .generators import Generator, Recorded, recorded
+from .generators import Generator, Recorded
 from .inputs import backbone, check_models, load_data, model_key, share_of, teachers
-from .journal import Journal
+from .journal import Journal, recording
 from .methods import METHODS, Material, Method, matched, method, updates_for
 from .models import Backbone, encode, load
 from .records import Attempt, Example, InputError, Question, digest, read_jsonl, write_jsonl
@@ -44,7 +44,7 @@ class Distillation:
         store:str|Path|None=None, # Folder of stages that runs share (`10c_runs`)
     ):
         self.s, self.say, self.data, self.teachers = s, say, load_data(s), teachers(s)
-        self.method, self.augmenter = method(s.method), recorded(s.augmentations) if s.augmentations else None
+        self.method, self.augmenter = method(s.method), recording(s.augmentations) if s.augmentations else None
         self.kind, self.questions = self.data.task.kind, {n: self.data.split(n) for n in ('train', 'dev', 'test')}
         self.questions['train'] = share_of(self.questions['train'], s.ratio, s.seed)
         self.lam, self.mentor, self.mentor_key = s.lam if self.method.lam is None else self.method.lam, None, None
@@ -119,7 +119,8 @@ def annotate(self:Distillation, teacher:OpenAITeacher, questions:list[Question])
             done = annotate(questions, self.kind, teacher, work, s.teacher_samples, s.until_correct, s.tries, s.seed, s.extractor, progress)
         self.say(str(done))
         if done.stopped: raise done.stopped
-    stage(self.folder, 'teacher', digest('teacher', teacher.key, [asdict(q) for q in questions], s.teacher_samples, s.until_correct, s.tries, s.seed, s.extractor, asdict(self.kind)), ['teacher.jsonl'], make)
+        (work/'annotation.json').write_text(json.dumps(done.report, indent=1))
+    stage(self.folder, 'teacher', digest('teacher', teacher.key, [asdict(q) for q in questions], s.teacher_samples, s.until_correct, s.tries, s.seed, s.extractor, asdict(self.kind)), ['teacher.jsonl', 'annotation.json'], make)
 
 @patch
 def teach(self:Distillation)->None:

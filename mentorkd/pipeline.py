@@ -20,6 +20,7 @@ from .losses import effective_weights
 from .records import Attempt, Question, atomic_path
 from .report import as_html, as_text
 from .settings import settings
+from .teacher import OpenAITeacher
 
 
 # %% ../nbs/11_pipeline.ipynb #5e416b9e
@@ -62,6 +63,7 @@ def write_report(d:Distillation # A finished run
     report = dict(task=d.data.task.name, method=d.method.name, match=d.s.match, **{w: asdict(accuracy(a.ok for a in marks[w])) if w in marks else None for w in ('teacher', 'mentor', 'vanilla', 'student')},
         p_value=paired and paired.p_value, difference=paired and paired.difference, weights=dict(rd=weights[0], sld=weights[1]), counts=counted, notes=all_notes(d, counted),
         extractors={w: {h: a.accuracy for h, a in by_extractor(rows, d.questions['test'], d.kind).items()} for w, rows in marks.items()},
+        dollars=json.loads((d.path/'annotation.json').read_text())['dollars'] if isinstance(d.teachers[0], OpenAITeacher) else 0.,
         seconds={n: t for n, t in d.folder.seconds.items() if n in d.folder.used}, settings=asdict(d.s))
     with atomic_path(d.path/'report.json') as tmp: tmp.write_text(json.dumps(report, indent=1, ensure_ascii=False))
     with atomic_path(d.path/'report.html') as tmp: tmp.write_text(as_html(report, curves(d.path), cases(marks, d.questions['test'])))
