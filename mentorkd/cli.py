@@ -46,6 +46,9 @@ def parser()->argparse.ArgumentParser: # With all commands
     add('annotate', "Ask a teacher for rationales; what was paid for is kept and never paid again.", *asked, ('--out', dict(required=True, metavar='DIR', help="Folder for teacher.jsonl and the journal")), ('--until-correct', dict(type=int, default=0, metavar='K', help="Stop asking a question that has K correct ones")),
         ('--tries', dict(type=int, default=12, metavar='M', help="Samples a question at most, with --until-correct (12)")), ('--max-usd', dict(type=float, metavar='X', help="Stop before more than X dollars are spent in this run")))
     add('quote', "What annotate will cost; nothing is paid unless a pilot is asked for.", *asked, ('--pilot', dict(type=int, default=0, metavar='N', help="Ask N questions first, kept in --out")), ('--out', dict(metavar='DIR', help="Folder of the pilot's journal; annotate goes on from it")), ('--a-second', dict(type=float, default=5., help="Requests that the endpoint allows (5)")))
+    searched = add('search', "Search the settings of several methods alike: on dev, with one budget.", ('--methods', dict(required=True, metavar='A,B', help="Names, see methods")), ('--trials', dict(type=int, default=12, metavar='N', help="Of each method (12)")),
+        ('--space', dict(action='append', metavar='NAME=X,Y', help="Values of a setting; may be given several times (the paper's lists)")), ('--out', dict(default='runs/search', metavar='DIR', help="Folder; a search that was stopped goes on there (runs/search)")))
+    add_settings(searched)
     add_settings(add('plan', "Memory and hours of a run, before it is started."), PlanSettings)
     add('bench', "Measure the reference's way of training and sampling beside ours, in turns; takes some minutes a round.", ('--json', dict(metavar='FILE', help="Write the ratios and what they were computed from")),
         ('--plot', dict(metavar='FILE', help="Write a plot (png or svg)")), ('--student', dict(default='google/flan-t5-small', help="Configuration: FlanT5's name or a folder (google/flan-t5-small)")),
@@ -129,7 +132,14 @@ def _plan(**given)->str:
     from mentorkd.plan import plan_table
     return plan_table(s)
 
-COMMANDS = dict(run=_run, predict=_predict, mark=_mark, tasks=_tasks, methods=_methods, annotate=_annotate, quote=_quote, plan=_plan, bench=_bench)
+def _search(methods:str, trials:int, space:list[str]|None, out:str, **given)->str:
+    from ast import literal_eval
+    from mentorkd.search import PAPER, as_trials, search
+    if bad := [s for s in space or [] if '=' not in s]: raise InputError(f"--space {bad[0]}", "It says which values of which setting are tried", "Give it as in --space lr=5e-4,1e-3")
+    values = {n: literal_eval(f'({v},)') for n, v in (s.split('=') for s in space or [])}
+    return as_trials(search(methods.split(','), trials, values or PAPER, out, **given))
+
+COMMANDS = dict(search=_search, run=_run, predict=_predict, mark=_mark, tasks=_tasks, methods=_methods, annotate=_annotate, quote=_quote, plan=_plan, bench=_bench)
 
 def main(argv:list[str]|None=None # Words of the command line
         )->None: # Exits with 2 on bad input
