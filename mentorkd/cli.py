@@ -20,7 +20,7 @@ def add_settings(parser:argparse.ArgumentParser, # Of a command
     "One option for each setting, with its comment as help."
     help, kinds = docments(settings), dict(int=int, float=float, str=str)
     for f in fields(settings):
-        name, kind = '--' + f.name.replace('_', '-'), str(getattr(f.type, '__name__', f.type)).split('|')[0]
+        name, kind = '--' + f.name.replace('_', '-'), str(getattr(f.type, '__name__', f.type)).split('|')[0].strip()
         shown = '' if f.default is None or f.name == 'preset' else f' ({f.default})'
         extra = dict(action=argparse.BooleanOptionalAction) if f.type is bool else dict(type=kinds.get(kind, str), metavar=kind.upper() if kind != 'str' else 'X')
         parser.add_argument(name, default=argparse.SUPPRESS, help=(help[f.name] or '').replace('%', '%%') + shown, **extra)

@@ -1,0 +1,41 @@
+"A run with a paid teacher: the same journal, cap and resume as `annotate`, and the key nowhere."
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip('aiohttp')
+from test_teacher import report, server  # noqa: E402, F401
+
+KEY = 'sk-not-to-be-seen'
+
+
+def mentorkd(url, folder, *words):
+    env = os.environ | dict(OPENAI_BASE_URL=f'{url}/v1', OPENAI_API_KEY=KEY, OMP_NUM_THREADS='1', HF_HUB_OFFLINE='1', TQDM_DISABLE='1')
+    code = 'import sys; from mentorkd.cli import main; main(sys.argv[1:])'
+    return subprocess.run([sys.executable, '-c', code, *words], capture_output=True, text=True, env=env, cwd=folder, timeout=300)
+
+
+def test_capped_then_finished(server, tmp_path):  # noqa: F811
+    url = server()
+    (tmp_path/'q.jsonl').write_text('\n'.join(json.dumps(dict(question=f'What is 3 + 2, and what is {i}?', answer='5')) for i in range(50)))
+    words = ['run', '--questions', 'q.jsonl', '--answer-kind', 'number', '--teacher', 'openai:m', '--price-read', '1', '--price-written', '2', '--teacher-samples', '2', '--teacher-draw', '2',
+             '--updates', '4', '--mentor-updates', '4', '--evals', '1', '--max-new-tokens', '8', '--out', 'run']
+    stopped = mentorkd(url, tmp_path, *words, '--max-usd', '.005')
+    assert stopped.returncode == 2 and 'max_usd' in stopped.stderr.replace('--max-usd', 'max_usd'), stopped.stderr
+    paid = report(url)['answered']
+    assert 0 < paid < 160 and not (tmp_path/'run/teacher.jsonl').exists()
+    done = mentorkd(url, tmp_path, *words, '--max-usd', '1')
+    assert done.returncode == 0, done.stderr[-1500:]
+    asked = report(url)
+    said = json.loads((tmp_path/'run/report.json').read_text())
+    assert asked['twice'] == 0 and asked['answered'] > paid
+    assert said['teacher']['correct'] == said['teacher']['n'] and said['counts']['teacher']['correct'] == 2*said['counts']['questions']['train']
+    assert said['dollars'] == pytest.approx(2*2*said['counts']['questions']['train']*(40*1. + 20*2.)/1e6)
+    again = mentorkd(url, tmp_path, *words, '--max-usd', '1')
+    assert 'teacher: kept' in again.stdout and report(url)['answered'] == asked['answered']
+    written = [f for f in tmp_path.rglob('*') if f.is_file()]
+    assert len(written) > 20 and not [f for f in written if KEY.encode() in f.read_bytes()]
+    assert not [p for p in (stopped, done, again) if KEY in p.stdout + p.stderr]
