@@ -29,7 +29,7 @@ setup(
     package_data={'mentorkd': ['data/*', 'weights/*/*']},
     python_requires=f">={cfg['min_python']}",
     install_requires=cfg['requirements'].split(),
-    extras_require={'dev': cfg['dev_requirements'].split()},
+    extras_require={k.removesuffix('_requirements'): cfg[k].split() for k in cfg if k.endswith('_requirements')},
     entry_points={'console_scripts': cfg['console_scripts'].split(), 'nbdev': ['mentorkd=mentorkd._modidx:d']},
     zip_safe=False,
 )

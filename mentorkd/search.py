@@ -42,7 +42,8 @@ def search(methods:Sequence[str], # Names
            **given # Settings that all trials share
           )->list[Trial]: # All of them, best first within each method
     "Search each method with the same budget, on dev."
-    import optuna
+    try: import optuna
+    except ImportError: raise InputError("A search without Optuna", "It proposes the values and keeps the trials", "pip install 'mentorkd[search]'") from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     if trials < 1: raise InputError(f"trials = {trials}", "Nothing would be tried", "Give --trials a value from 1")
     if reserved := {'method', 'baseline', 'select', 'match'} & {*space, *given}: raise InputError(f"{', '.join(sorted(reserved))} in a search", "Methods are searched alike, on dev, at equal updates", "Leave it out")
