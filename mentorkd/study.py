@@ -5,22 +5,23 @@
 # %% auto #0
 __all__ = ['FORM', 'PARTS', 'METHOD', 'STAGES', 'MODELS', 'AFTER', 'ALONE', 'Done', 'StudyRun', 'Study', 'typed', 'read_study',
            'made_from', 'measured', 'marks_of', 'perform', 'row_of', 'prefix', 'leaders', 'prepare', 'in_turn',
-           'with_ray', 'as_csv', 'digests', 'write_table', 'beside', 'run_study', 'Mark', 'Table', 'read_table',
-           'Answer', 'answers']
+           'with_ray', 'run_study', 'Answer', 'answers']
 
 # %% ../nbs/11d_study.ipynb #11d00004
-import csv, io, os, re, tomllib, traceback
+import os, re, tomllib, traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from difflib import get_close_matches
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any, get_args
 from .evaluate import Contrast, contrast, holm, verdict
-from .records import InputError, atomic_path, digest, read_rows, read_text
+from .records import InputError, digest, read_rows, read_text
 from .runs import claim_once, code_digest, versions
 from .settings import Settings, settings
+from .tables import Table, as_levels, read_table, write_table
 from .tiny import fingerprint
 
 # %% ../nbs/11d_study.ipynb #11d00007
@@ -76,11 +77,9 @@ def _runs(file:dict)->Iterator[StudyRun]:
             levels = dict(zip(grid, levels))
             s = settings(**base | levels)
             key = digest(asdict(s))
-            if key in seen: raise InputError(f"Two runs with {_said(levels)}" + (f" (the other: {_said(seen[key])})" if seen[key] != levels else ''), "They would be one run, counted twice", "Take one of them out of the factors")
+            if key in seen: raise InputError(f"Two runs with {as_levels(levels)}" + (f" (the other: {as_levels(seen[key])})" if seen[key] != levels else ''), "They would be one run, counted twice", "Take one of them out of the factors")
             seen[key] = levels
             yield StudyRun(key, levels, s)
-
-def _said(levels:dict)->str: return ', '.join(f'{k} = {v}' for k, v in levels.items())
 
 PARTS = dict(teacher='teacher_test', mentor='mentor_test', vanilla='vanilla', student='student') # Who is tested → file of a run
 
@@ -89,7 +88,7 @@ def _check_contrast(name:str, c:dict, study:Study)->None:
     for cell in (c['first'], c['second']):
         levels = {k: typed(k, v) for k, v in cell.items() if k != 'part'}
         if cell.get('part', 'student') not in PARTS: raise InputError(f"Contrast {name}: part = {cell['part']!r}", "Nobody of that name is tested", f"Use one of {', '.join(PARTS)}")
-        if not any(all(getattr(r.settings, k) == v for k, v in levels.items()) for r in study.runs): raise InputError(f"Contrast {name}: no run has {_said(cell)}", "There would be nothing to compare", "Give levels that the factors have")
+        if not any(all(getattr(r.settings, k) == v for k, v in levels.items()) for r in study.runs): raise InputError(f"Contrast {name}: no run has {as_levels(cell)}", "There would be nothing to compare", "Give levels that the factors have")
     verdict((0., 0.), c['of_interest'])
 
 # %% ../nbs/11d_study.ipynb #11d00014
@@ -97,6 +96,7 @@ METHOD = ['worlds', 'tiny', 'tasks', 'answers', 'generators', 'prompts', 'attemp
 STAGES = ('teacher', 'mentor', 'augment', 'soft_labels', 'vanilla', 'student')
 MODELS = ('mentor', 'vanilla', 'student')
 
+@cache
 def made_from()->str: # Changes with the method's code or the shipped weights
     "What figures come from, besides settings and other packages."
     return digest(code_digest(METHOD), fingerprint())
@@ -137,16 +137,15 @@ def perform(run:StudyRun, # To do
         except Exception as e:  # of any kind: one run's failure is not the study's
             say(traceback.format_exc())
             error = ' '.join(f"{type(e).__name__}: {e}".split())
-    return row_of(run, report, marks, error), marks
+    return row_of(run, report, error), marks
 
 def row_of(run:StudyRun, # Whose row
            report:dict, # Empty for one that failed
-           marks:list[dict], # As in `marks_of`
            error:str|None=None, # What it failed of
           )->dict: # Column → value
     "A row of the table."
     made = ', '.join(f'{p} {v}' for p, v in versions().items())
-    return dict(run=run.key, task=run.settings.task, seed=run.settings.seed) | measured(report) | dict(versions=made, made_from=made_from(), marks=digest(marks), error=error)
+    return dict(task=Path(run.settings.questions).stem if run.settings.questions else run.settings.task, seed=run.settings.seed) | measured(report) | dict(versions=made, made_from=made_from(), error=error)
 
 # %% ../nbs/11d_study.ipynb #11d00018
 @contextmanager
@@ -219,39 +218,9 @@ def with_ray(study:Study, # To do
             (ref,), _ = ray.wait(list(under_way))
             r = under_way.pop(ref)
             try: yield r, *ray.get(ref)
-            except ray.exceptions.RayError as e: yield r, row_of(r, {}, [], f'{type(e).__name__}: its worker was lost, again and again'), []
+            except ray.exceptions.RayError as e: yield r, row_of(r, {}, f'{type(e).__name__}: its worker was lost, again and again'), []
     finally:
         if ours: ray.shutdown()
-
-# %% ../nbs/11d_study.ipynb #11d00027
-def as_csv(rows:list[dict] # All with the same columns
-          )->str: # With a header
-    "Rows as text."
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator='\n'); writer.writeheader(); writer.writerows(rows)
-    return text.getvalue()
-
-def digests(rows:list[dict] # Of a table
-           )->dict[str, str]: # Of what was measured, and of the seconds
-    "What an edited table no longer has."
-    timed = lambda row, time: {k: '' if v is None else str(v) for k, v in row.items() if k.startswith('seconds') == time and k not in ('digest', 'digest_seconds')}
-    return dict(digest=digest([timed(r, False) for r in rows]), digest_seconds=digest([timed(r, True) for r in rows]))
-
-def write_table(path:str|Path, # CSV
-                study:Study, # Whose order the rows take
-                done:dict[str, tuple[dict, list[dict]]], # Run's key → row and marks
-               )->None: # And `<name>.marks.csv` beside it
-    "Write table and marks."
-    rows = [dict(run=r.key) | {f: getattr(r.settings, f) for f in study.factors} | done[r.key][0] for r in study.runs]
-    marks = [dict(run=r.key) | m for r in study.runs for m in done[r.key][1]]
-    both = digests(rows)
-    with atomic_path(beside(path)) as tmp: tmp.write_text(as_csv(marks or [dict(run='', part='', questions='', ok='')]))
-    with atomic_path(path) as tmp: tmp.write_text(as_csv([r | both for r in rows]))
-
-def beside(path:str|Path # Of a table
-          )->Path: # Of its marks
-    "Where the marks are."
-    return Path(path).with_suffix('.marks.csv')
 
 # %% ../nbs/11d_study.ipynb #11d00029
 def run_study(file:str|Path, # TOML
@@ -273,45 +242,9 @@ def run_study(file:str|Path, # TOML
         for r, row, marks in coming:
             done[r.key] = row, marks
             bar.set_postfix(failed=sum(bool(row['error']) for row, _ in done.values())); bar.update()
-    table.parent.mkdir(parents=True, exist_ok=True)
-    write_table(table, study, done)
+    factors = lambda r: dict(run=r.key) | {f: getattr(r.settings, f) for f in study.factors}
+    write_table(table, [factors(r) | done[r.key][0] for r in study.runs], [done[r.key][1] for r in study.runs])
     return table
-
-# %% ../nbs/11d_study.ipynb #11d00032
-@dataclass(frozen=True)
-class Mark:
-    "One question, right or wrong."
-    id: str # Test set and place in it
-    ok: bool # Was the answer right?
-
-@dataclass(frozen=True)
-class Table:
-    "A study's rows and marks."
-    rows: Any # Data frame, a row a run
-    marks: dict[tuple[str, str], list[Mark]] # Run and who was tested → marks in the questions' order
-
-    def cell(self, part:str='student', # Who: teacher, mentor, vanilla or student
-             **levels, # Column → value
-            )->dict[int, list[Mark]]: # Seed → a mark a question
-        "The marks of the runs that have these levels, one run a seed."
-        rows = self.rows
-        for k, v in levels.items():
-            if k not in rows: raise InputError(f"No column {k}", "No cell is named by it", f"Use one of {', '.join(rows.columns[:12])} …")
-            rows = rows[rows[k] == v]
-        if not len(rows) or rows.seed.duplicated().any(): raise InputError(f"{len(rows)} runs have {_said(levels)}, seeds {sorted(rows.seed)}", "A cell is one run a seed", "Name levels that the study has, and all factors but the seed")
-        if missing := [r for r in rows.run if (r, part) not in self.marks]: raise InputError(f"No marks of {part} in {', '.join(missing)}", "Those runs failed, or nobody of that name was tested", "See the column error, or name another part")
-        return {int(seed): self.marks[r, part] for r, seed in zip(rows.run, rows.seed)}
-
-def read_table(path:str|Path # CSV of a study
-              )->Table: # Nobody has edited it since
-    "Read a table with its marks, and see that they are whole."
-    import pandas as pd
-    rows, marks = (list(csv.DictReader(io.StringIO(read_text(p)))) for p in (path, beside(path)))
-    if not rows or any(r.get(k) != v for r in rows for k, v in digests(rows).items()): raise InputError(f"{path} is not as it was written", "Figures and verdicts would come from edited rows", "Take it back, or run the study again: what is done is kept")
-    by_run = {r['run']: [{k: v for k, v in m.items() if k != 'run'} for m in marks if m['run'] == r['run']] for r in rows}
-    if changed := [r['run'] for r in rows if digest(by_run[r['run']]) != r['marks']]: raise InputError(f"{beside(path)}: the marks of {', '.join(changed)} are not as they were written", "Differences would come from edited marks", "Take the file back, or run the study again")
-    frame = pd.read_csv(path, dtype=dict(run=str, marks=str, digest=str, digest_seconds=str, made_from=str))
-    return Table(frame, {(r, m['part']): [Mark(f"{m['questions']}-{i}", c == '1') for i, c in enumerate(m['ok'])] for r, ms in by_run.items() for m in ms})
 
 # %% ../nbs/11d_study.ipynb #11d00035
 @dataclass(frozen=True)
