@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from .answers import AnswerKind
 from .attempts import mark_text
+from .budget import Price, batch_share
 from .journal import Journal
 from .prompts import answer_prompt, reasoning_prompt
 from .records import Attempt, InputError, Question, write_jsonl
-from .teacher import OpenAITeacher, Price
+from .teacher import OpenAITeacher
 
 # %% ../nbs/06c_annotate.ipynb #6c0a0010
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Annotated:
         r, money = self.report, lambda x: 'unknown' if x is None else f'${x:.4f}'
         return '\n'.join([f"{r['attempts']} attempts at {r['questions']} questions: {r['correct']} correct, {r['solved']} questions with at least one, {r['never']} with none",
             f"yield by sample: {', '.join(f'{x:.0%}' for x in r['yield'])}", f"tokens read {r['read']}, written {r['written']}; dollars of these rows {money(r['dollars'])}, a correct rationale {money(r['dollars_per_correct'])}",
-            f"requests of which nobody knows whether they were paid: {r['in_flight']}, at most {money(r['in_flight_dollars'])}"] + ([f"{r['failed']} questions had requests that failed"] if r['failed'] else []))
+            f"requests of which nobody knows whether they were paid: {r['in_flight']}, at most {money(r['in_flight_dollars'])}"] + [f"{r[k]} {what}" for k, what in (('failed', 'questions had requests that failed'), ('cut', 'completions were cut at their limit (--max-tokens, --answer-tokens)'), ('empty', 'completions had no content')) if r[k]])
 
 def annotate(questions:list[Question], # With gold answers
              kind:AnswerKind, # Of the answers
@@ -70,7 +71,7 @@ def _report(questions, attempts, teacher)->dict:
     dollars, in_flight = sum(r['dollars'] for r in rows) if known else None, teacher.journal.open_intents if teacher.journal else []
     by_sample = [[a.ok for a in attempts if a.sample == s] for s in range(1 + max((a.sample for a in attempts), default=-1))]
     return dict(questions=len(questions), attempts=len(attempts), correct=len(kept), solved=len({a.id for a in kept}), never=len({q.id for q in questions} - {a.id for a in kept}), failed=len(teacher.failed),
-        **{'yield': [sum(x)/len(x) for x in by_sample if x]}, read=sum(r['read'] for r in rows), written=sum(r['written'] for r in rows), dollars=dollars, dollars_per_correct=dollars/len(kept) if known and kept else None,
+        **{'yield': [sum(x)/len(x) for x in by_sample if x]}, read=sum(r['read'] for r in rows), written=sum(r['written'] for r in rows), cut=sum(r.get('finish') == 'length' for r in rows), empty=sum(not r['text'].strip() for r in rows), dollars=dollars, dollars_per_correct=dollars/len(kept) if known and kept else None,
         in_flight=len(in_flight), in_flight_dollars=sum(r['most'] for r in in_flight) if all(r['most'] is not None for r in in_flight) else None)
 
 # %% ../nbs/06c_annotate.ipynb #6c0a0015
@@ -89,18 +90,24 @@ def quote(questions:list[Question], # To be asked
           max_tokens:int=512, # Of a rationale
           a_second:float=5., # Requests that the endpoint allows
           pilot:list[dict]=(), # Journal rows of some of the questions
+          shots:str='', # Worked examples before each question
+          answer_tokens:int=32, # Of an answer
          )->dict: # calls, tokens, dollars and hours, with a range
     "What a run will cost: nothing is asked."
     if price is None: raise InputError(f"No price is known for {model}", "The run's cost cannot be said", "Give --price-read and --price-written, in dollars a million tokens")
     samples = n*len(questions)
-    read, how = count_tokens([p for q in questions for p in (reasoning_prompt(q.question), answer_prompt(q.question, ''))], model)
+    read, how = count_tokens([p for q in questions for p in (shots + reasoning_prompt(q.question), shots + answer_prompt(q.question, ''))], model)
     per = {}  # both stages of a sample, or it does not count
     for r in pilot: per.setdefault((r['id'], r['sample']), []).append(price.of(r['read'], r['written']))
-    if costs := [sum(c) for c in per.values() if len(c) == 2]:
-        half = 1.96*statistics.stdev(costs)/len(costs)**.5 if len(costs) > 1 else 0.
-        low, high, how = samples*(statistics.mean(costs) - half), samples*(statistics.mean(costs) + half), f'a pilot of {len(costs)} samples'
-    else: low, high = (price.of(n*read + samples*w, samples*(w + v)) for w, v in ((32, 4), (max_tokens, 32)))  # the rationale is read again for the answer
-    return dict(model=model, questions=len(questions), calls=2*samples, tokens_read=n*read, dollars=(low, high), dollars_batch=(low/2, high/2), hours=2*samples/a_second/3600, counted_by=how)
+    costs = {}
+    for (i, _), c in per.items():
+        if len(c) == 2: costs.setdefault(i, []).append(sum(c))
+    if len(costs) > 1:
+        means = [statistics.mean(c) for c in costs.values()]
+        mean, half = statistics.mean(means), 1.96*statistics.stdev(means)/len(means)**.5
+        low, high, how = samples*max(0., mean - half), samples*(mean + half), f'a pilot of {sum(map(len, costs.values()))} samples'
+    else: low, high = (price.of(n*read + samples*w, samples*(w + v)) for w, v in ((8, 1), (max_tokens, answer_tokens)))  # the rationale is read again for the answer
+    return dict(model=model, questions=len(questions), calls=2*samples, tokens_read=n*read, dollars=(low, high), dollars_batch=(low*batch_share(), high*batch_share()), hours=2*samples/a_second/3600, counted_by=how)
 
 def as_quote(q:dict # Of `quote`
             )->str: # Lines

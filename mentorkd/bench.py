@@ -18,7 +18,7 @@ from statistics import median
 import torch
 from transformers import AutoConfig, AutoModelForSeq2SeqLM, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerFast, T5Config, T5Tokenizer, TrainerCallback
 from .engines import CTranslate2Generator
-from .forward import has_bf16, keep_memory
+from .forward import has_bf16, keep_memory, product_seconds
 from .inputs import released_rows
 from .models import Backbone, encode
 from .prompts import join
@@ -182,11 +182,7 @@ def _reference_sampling(b:Backbone, questions:list[Question], n:int)->int:
 def measure_ceiling(n:int=4096, # Rows and columns
                    )->dict: # Floating-point operations a second
     "What a bare matrix product reaches."
-    def best(dtype):
-        a, times = torch.randn(n, n).to(dtype), []
-        for _ in range(6): start = time.perf_counter(); a @ a; times.append(time.perf_counter() - start)
-        return 2*n**3/min(times[1:])
-    return dict(bfloat16=best(torch.bfloat16), float32=best(torch.float32))
+    return dict(bfloat16=2*n**3/product_seconds(torch.bfloat16, n, 5), float32=2*n**3/product_seconds(torch.float32, n, 5))
 
 SIDES = {'ceiling': lambda work: measure_ceiling(), 'labels': measure_labels,
          **{f'train {s}': lambda work, s=s: measure_training(work, s) for s in LADDER}, **{f'sample {s}': lambda work, s=s: measure_sampling(work, s) for s in ('reference', 'torch', 'ctranslate2')}}

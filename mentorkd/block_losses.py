@@ -79,6 +79,12 @@ def _dense_kl(logits:Tensor, p:Tensor, log_sum:Tensor, mentor:Tensor, tau:float)
     kl = torch.dot(q.flatten(), m.sub_(logits).flatten()) + (log_sum - m_sum).sum()
     return kl, q
 
+def _reverse_kl(logits:Tensor, p:Tensor, log_sum:Tensor, mentor:Tensor, tau:float)->tuple[Tensor, Tensor]:
+    "Sum of KL(student ‖ mentor), and what stands in the place of q: p minus the gradient."
+    apart = (logits - log_sum).sub_(mentor.to(logits.dtype).div(tau).log_softmax(-1))
+    kl = (p*apart).sum(-1, keepdim=True)
+    return kl.sum(), p*(1 - apart + kl)
+
 def _top_kl(logits:Tensor, p:Tensor, log_sum:Tensor, mentor:TopK, tau:float)->tuple[Tensor, Tensor]:
     "The same over k tokens and the rest as one, which is spread as the student spreads it."
     ids, (top, rest) = mentor.ids.long(), (x.to(logits.dtype) for x in mentor.shares(tau))
@@ -91,7 +97,7 @@ MENTOR_ROWS = 256 # Tokens whose logits of the mentor are held at once
 
 class _BlockLoss(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, hidden, weight, bias, labels, soft, weights, tau, block, dtype):
+    def forward(ctx, hidden, weight, bias, labels, soft, weights, tau, block, dtype, shared, reverse):
         wide = torch.promote_types(dtype, torch.float32)
         w, by_hidden, by_weight, by_bias = weight.to(dtype), torch.empty_like(hidden), None, None
         sums = torch.zeros(2, dtype=wide, device=hidden.device)
@@ -102,7 +108,7 @@ class _BlockLoss(torch.autograd.Function):
             z = _logits(h, w, bias)
             for i in range(0, len(h), MENTOR_ROWS):
                 some = slice(start + i, start + min(i + MENTOR_ROWS, len(h)))
-                sums += _in_place(z[i:i + MENTOR_ROWS], labels[some], soft.block(some, dtype) if isinstance(soft, Dense) else soft and soft[some], weights, tau, wide)
+                sums += _in_place(z[i:i + MENTOR_ROWS], labels[some], soft.block(some, dtype)[:, :shared] if isinstance(soft, Dense) else soft and soft[some], weights, tau, wide, shared, reverse)
             by_hidden[rows] = z @ w
             by_weight = _plus(by_weight, z.T @ h, wide)
             if bias is not None: by_bias = _plus(by_bias, z.sum(0), wide)
@@ -113,25 +119,28 @@ class _BlockLoss(torch.autograd.Function):
         return total, parts
     @staticmethod
     def backward(ctx, by_total, _):
-        return *(g if g is None or by_total == 1 else g*by_total for g in ctx.saved_tensors), None, None, None, None, None, None
+        return *(g if g is None or by_total == 1 else g*by_total for g in ctx.saved_tensors), *[None]*8
 
 def _plus(before:Tensor|None, news:Tensor, dtype:torch.dtype)->Tensor:
     return news if before is None else before.to(dtype).add_(news)
 
-def _in_place(z:Tensor, labels:Tensor, soft, weights:tuple[float, float], tau:float, dtype:torch.dtype)->Tensor:
+def _in_place(z:Tensor, labels:Tensor, soft, weights:tuple[float, float], tau:float, dtype:torch.dtype, shared:int|None, reverse:bool)->Tensor:
     "Sums of RD and SLD of a block; its logits become the gradient of their mix."
-    rows, sums, minus = max(1, 2**19//z.shape[-1]), z.new_zeros(2, dtype=dtype), -weights[0]
+    rows, sums, minus, same = max(1, 2**19//z.shape[-1]), z.new_zeros(2, dtype=dtype), -weights[0], tau == 1 and not shared
+    divergence = _top_kl if isinstance(soft, TopK) else _reverse_kl if reverse else _dense_kl
     for part in (slice(i, i + rows) for i in range(0, len(z), rows)):
         logits, at = z[part].to(dtype), labels[part, None]
         p, log_sum = _softmax(logits)
         sums[0] += (log_sum - logits.gather(-1, at)).sum()
         if soft is None: gradient = p.mul_(weights[0])
         else:
-            soft_p, soft_sum = (p, log_sum) if tau == 1 else _softmax(logits.div_(tau))
-            kl, q = (_top_kl if isinstance(soft, TopK) else _dense_kl)(logits, soft_p, soft_sum, soft[part], tau)
+            common = (logits if tau == 1 else logits.div_(tau))[:, :shared]
+            soft_p, soft_sum = (p, log_sum) if same else _softmax(common)
+            kl, q = divergence(common, soft_p, soft_sum, soft[part], tau)
             sums[1] += kl
-            gradient = p.mul_(weights[0]).add_(soft_p, alpha=weights[1]/tau) if tau != 1 else p.mul_(sum(weights))
-            gradient.sub_(q, alpha=weights[1]/tau)
+            gradient = p.mul_(sum(weights) if same else weights[0])
+            if not same: gradient[:, :shared].add_(soft_p, alpha=weights[1]/tau)
+            gradient[:, :shared].sub_(q, alpha=weights[1]/tau)
         z[part] = gradient.scatter_add_(-1, at, torch.full_like(at, minus, dtype=dtype))
     return sums
 
@@ -161,13 +170,16 @@ def block_loss(hidden:Tensor, # (tokens, width) of the student, as its head sees
                n_tokens:Tensor|int|None=None, # Real tokens of the whole update; of this batch unless given
                bias:Tensor|None=None, # (vocabulary,) of the head
                block:int=2048, # Tokens whose logits are held at once
+               shared:int|None=None, # Entries that both vocabularies have, where one is padded further
+               reverse:bool=False, # KL(student ‖ mentor) instead
               )->Loss: # As `distillation_loss` of the logits
     "(1 − λ)·L_rd + λ·L_sld (equation 5) from hidden states, in blocks."
     n = float(n_tokens if n_tokens is not None else len(labels))
     weights = tuple(w/n for w in effective_weights(lam, tau, tau_squared))
-    if lam > 0: check_vocabularies(soft.vocab_size, len(weight))
+    if lam > 0: check_vocabularies(soft.vocab_size, len(weight), shared)
+    if lam > 0 and isinstance(soft, TopK) and (shared or reverse): raise InputError(f"topk soft labels with {'another direction' if reverse else f'vocabularies of {soft.vocab_size} and {len(weight)}'}", "The k tokens do not say enough for it", "Take soft_labels='hidden'")
     dtype = torch.get_autocast_dtype(hidden.device.type) if torch.is_autocast_enabled(hidden.device.type) else hidden.dtype
     with torch.autocast(hidden.device.type, enabled=False):
-        if hidden.is_cuda and isinstance(soft, Dense) and lam > 0 and find_spec('liger_kernel'): return liger_loss(hidden.to(dtype), weight.to(dtype), labels, soft, weights, tau, n, bias if bias is None else bias.to(dtype))
-        total, parts = _BlockLoss.apply(hidden, weight, bias, labels, soft if lam > 0 else None, weights, tau, block, dtype)
+        if hidden.is_cuda and isinstance(soft, Dense) and lam > 0 and not (shared or reverse) and find_spec('liger_kernel'): return liger_loss(hidden.to(dtype), weight.to(dtype), labels, soft, weights, tau, n, bias if bias is None else bias.to(dtype))
+        total, parts = _BlockLoss.apply(hidden, weight, bias, labels, soft if lam > 0 else None, weights, tau, block, dtype, shared, reverse)
     return Loss(total, parts[0]/n, parts[1]/n)

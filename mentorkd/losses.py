@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['IGNORE', 'label_mask', 'rd_sum', 'sld_sum', 'check_mix', 'effective_weights', 'Loss', 'distillation_loss',
-           'check_vocabularies']
+           'check_vocabularies', 'consistency_sum']
 
 # %% ../nbs/07_losses.ipynb #29f82544
 from dataclasses import dataclass
@@ -33,11 +33,14 @@ def sld_sum(logits:Tensor, # (batch, length, vocabulary) of the student
             mentor_logits:Tensor, # The same shape, of the mentor
             labels:Tensor, # (batch, length), padded with −100
             tau:float=1., # Temperature, above 0
+            padding:bool=False, # Over padding too, as the authors' mask has it
+            shared:int|None=None, # Entries that both vocabularies have, where one is padded further
+            reverse:bool=False, # KL(student ‖ mentor) instead
            )->Tensor: # Scalar, in nats
     "KL(mentor ‖ student) at temperature τ, summed over real label tokens (equations 3 and 4)."
-    real = label_mask(labels)
-    s, m = (z[real].float().div(tau).log_softmax(-1) for z in (logits, mentor_logits))
-    return F.kl_div(s, m, reduction='sum', log_target=True)
+    counts = torch.ones_like(labels, dtype=torch.bool) if padding else label_mask(labels)
+    s, m = (z[counts][:, :shared].float().div(tau).log_softmax(-1) for z in (logits, mentor_logits))
+    return F.kl_div(*((m, s) if reverse else (s, m)), reduction='sum', log_target=True)
 
 # %% ../nbs/07_losses.ipynb #e2db65e0
 def check_mix(lam:float, # Weight of SLD
@@ -70,18 +73,31 @@ def distillation_loss(logits:Tensor, # (batch, length, vocabulary) of the studen
                       tau:float=1., # Temperature
                       tau_squared:bool=True, # Multiply the KL by τ²? The paper does not
                       n_tokens:Tensor|int|None=None, # Real tokens of the whole update; of this batch unless given
+                      padding:bool=False, # Mean KL over all positions, padding too, as the authors have it
+                      shared:int|None=None, # As for `sld_sum`
+                      reverse:bool=False, # As for `sld_sum`
                      )->Loss: # The mix and its parts
     "(1 − λ)·L_rd + λ·L_sld over real label tokens (equation 5)."
     w_rd, w_sld = effective_weights(lam, tau, tau_squared)
     n = n_tokens if n_tokens is not None else label_mask(labels).sum()
     if lam == 0: rd = rd_sum(logits, labels)/n; return Loss(rd, rd.detach(), torch.zeros_like(rd))
-    check_vocabularies(mentor_logits.shape[-1], logits.shape[-1])
-    rd, sld = rd_sum(logits, labels)/n, sld_sum(logits, mentor_logits, labels, tau)/n
+    check_vocabularies(mentor_logits.shape[-1], logits.shape[-1], shared)
+    rd, sld = rd_sum(logits, labels)/n, sld_sum(logits, mentor_logits, labels, tau, padding, shared, reverse)/n
+    if padding: sld = sld*label_mask(labels).sum()/labels.numel()
     return Loss(w_rd*rd + w_sld*sld if lam < 1 else w_sld*sld, rd.detach(), sld.detach())
 
 def check_vocabularies(mentor:int, # Size of the mentor's vocabulary
                        student:int, # Size of the student's
+                       shared:int|None=None, # Entries of a tokenizer that both have; sizes above it are padding
                       )->None: # Or an error
     "Refuse soft labels over another vocabulary."
-    if mentor != student: raise InputError(f"The mentor's vocabulary has {mentor} entries and the student's {student}", "Soft labels are compared token by token",
+    if mentor != student and not (shared and shared <= min(mentor, student)): raise InputError(f"The mentor's vocabulary has {mentor} entries and the student's {student}", "Soft labels are compared token by token",
                                            "Choose mentor and student of one family, or set --lam 0 to use the mentor's rationales alone")
+
+# %% ../nbs/07_losses.ipynb #a7000006
+def consistency_sum(first:Tensor, # (tokens, vocabulary) of the student, at the answer after one rationale
+                    second:Tensor, # The same shape, after another one
+                   )->Tensor: # Scalar, in nats
+    "½·(KL(first ‖ second) + KL(second ‖ first)), summed over tokens (MCC-KD)."
+    a, b = (z.float().log_softmax(-1) for z in (first, second))
+    return .5*((a.exp() - b.exp())*(a - b)).sum()

@@ -11,10 +11,11 @@ import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 import torch
 from torch import Tensor
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoConfig, BitsAndBytesConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 from .losses import IGNORE
 from .records import Example, InputError
 from .tiny import TINY, bpe_tokenizer, new_tiny, tiny_folder
@@ -56,14 +57,21 @@ def load_config(name:str, # `tiny`, `mini`, `midi`, a folder or a Hugging Face n
 
 def load(name:str, # As for `load_config`
          dtype:torch.dtype=torch.float32, # bfloat16 saves memory; float16 overflows in T5
+         four_bit:bool=False, # Weights in 4 bits (bitsandbytes), for LoRA on a GPU
         )->Backbone: # In eval mode
     "A backbone from a name or a folder."
     config, source = load_config(name), _source(name)
     if dtype == torch.float16 and config.model_type == 't5': raise InputError("float16 with T5", "Its activations overflow and the loss becomes nan", "Use bfloat16 or float32")
+    auto, extra = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM, _in_four_bits() if four_bit else {}
+    if type(config) not in auto._model_mapping or any(a.endswith(('MaskedLM', 'Classification', 'Answering')) for a in config.architectures or []):
+        raise InputError(f"{name} is a {' '.join(config.architectures or [config.model_type])}", "It is neither an encoder-decoder nor a decoder-only language model, so it could not write rationales", "Choose a model of one of these kinds, such as T5, GPT-2, Llama, Qwen or Gemma")
     tokenizer = AutoTokenizer.from_pretrained(source)
-    auto = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
     if tokenizer.pad_token is None: tokenizer.pad_token = tokenizer.eos_token
-    return Backbone(auto.from_pretrained(source, dtype=dtype).eval(), tokenizer, name)
+    return Backbone(auto.from_pretrained(source, dtype=dtype, **extra).eval(), tokenizer, name)
+
+def _in_four_bits()->dict:
+    if not (find_spec('bitsandbytes') and torch.cuda.is_available()): raise InputError("4-bit weights without bitsandbytes and a GPU", "Nothing else here can compute with them", "pip install bitsandbytes on a machine with a GPU, or leave four_bit out")
+    return dict(quantization_config=BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type='nf4', bnb_4bit_compute_dtype=torch.bfloat16))
 
 # %% ../nbs/08_models.ipynb #1815e6bd
 def from_scratch(size:str, # `tiny`, `mini` or `midi`
@@ -83,6 +91,9 @@ class LoRA:
     alpha: int = 32 # Scale
     dropout: float = .05 # On the adapter's input
     targets: tuple[str, ...] = ('q', 'v') # Names of the adapted linear layers
+    def __post_init__(self):
+        if self.r < 1 or self.alpha <= 0: raise InputError(f"LoRA with r = {self.r} and alpha = {self.alpha}", "The adapters would do nothing", "Give a rank from 1 and an alpha above 0")
+        if not 0 <= self.dropout < 1: raise InputError(f"LoRA with dropout = {self.dropout}", "It is the share that is dropped", "Give a value from 0 to below 1")
 
 def add_lora(backbone:Backbone, # Changed
              lora:LoRA, # What to add
@@ -100,12 +111,14 @@ def add_lora(backbone:Backbone, # Changed
 class Encoded:
     "Token ids of examples, with what happened on the way."
     rows: list[dict[str, list[int]]] = field(default_factory=list, repr=False) # `input_ids`, `attention_mask`, `labels`
+    of: list[int] = field(default_factory=list, repr=False) # Place of each row's example
     prompts_cut: int = 0 # Prompts longer than the limit
     labels_left_out: int = 0 # Examples whose label is longer than the limit
+    labels_cut: int = 0 # Labels that lost their answer, where that was asked for
     not_carried: int = 0 # Examples with text that comes back changed
     def counts(self)->dict[str, int]:
         "The numbers, for the report."
-        return dict(examples=len(self.rows), prompts_cut=self.prompts_cut, labels_left_out=self.labels_left_out, not_carried=self.not_carried)
+        return dict(examples=len(self.rows), prompts_cut=self.prompts_cut, labels_left_out=self.labels_left_out, labels_cut=self.labels_cut, not_carried=self.not_carried)
 
 def carries(backbone:Backbone, # Whose tokenizer
             text:str, # Any text
@@ -116,16 +129,19 @@ def carries(backbone:Backbone, # Whose tokenizer
 def encode(backbone:Backbone, # Whose tokenizer
            rows:list[Example], # To encode
            max_length:int=512, # Limit for prompt and label each, in tokens with the end token
+           cut_labels:bool=False, # Cut a label that is too long, as the authors do, instead of leaving it out
           )->Encoded: # Rows and counts
     "Examples as token ids; decoder-only models read prompt and label as one text, the prompt masked."
     out, eos = Encoded(), backbone.tokenizer.eos_token_id
-    ids = lambda text: [*(i[:-1] if (i := backbone.tokenizer(text, verbose=False).input_ids) and i[-1] == eos else i), eos]
-    for e in rows:
+    ids = lambda text: [*(t[:-1] if (t := backbone.tokenizer(text, verbose=False).input_ids) and t[-1] == eos else t), eos]
+    for i, e in enumerate(rows):
         prompt, label = ids(e.prompt), ids(e.label)
-        if len(label) > max_length: out.labels_left_out += 1; continue
+        if len(label) > max_length:
+            if not cut_labels: out.labels_left_out += 1; continue
+            label, out.labels_cut = label[:max_length - 1] + [eos], out.labels_cut + 1
         out.prompts_cut += len(prompt) > max_length
         out.not_carried += not (carries(backbone, e.prompt) and carries(backbone, e.label))
-        out.rows.append(_row(prompt[:max_length - 1] + [eos] if len(prompt) > max_length else prompt, label, backbone.seq2seq))
+        out.rows.append(_row(prompt[:max_length - 1] + [eos] if len(prompt) > max_length else prompt, label, backbone.seq2seq)); out.of.append(i)
     return out
 
 def _row(prompt, label, seq2seq)->dict[str, list[int]]:

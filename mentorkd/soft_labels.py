@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from tqdm.auto import tqdm
 from transformers import DataCollatorForSeq2Seq
-from .batches import Row
+from .batches import Row, out_of_memory
 from .block_losses import TAUS, Dense, TopK, top_k
 from .losses import label_mask
 from .models import Backbone, aligned, hidden_states, plain_head
@@ -113,11 +113,19 @@ def _kept(mentor:Backbone, rows:list[Row], form:Form, head:dict[str, Tensor], ba
     for at in range(0, len(order), batch):
         some = order[at:at + batch]
         inputs = collate([{k: rows[i][k] for k in ('input_ids', 'attention_mask', 'labels')} for i in some]).to(mentor.model.device)
-        with torch.autocast(mentor.model.device.type, torch.bfloat16, enabled=form.bf16): hidden = hidden_states(mentor, inputs)
-        hidden, labels = aligned(hidden, inputs['labels'], mentor.seq2seq)
+        hidden, labels = aligned(_states(mentor, inputs, form), inputs['labels'], mentor.seq2seq)
         for i, h, y in zip(some, hidden, labels): made[i] = _form(h[label_mask(y)], form, head)
         seen(len(some))
     return {n: torch.cat([made[i][n] for i in range(len(rows))]) for n in made[0]}
+
+def _states(mentor:Backbone, inputs, form:Form)->Tensor:
+    "Hidden states, by halves of the batch where memory is short."
+    try:
+        with torch.autocast(mentor.model.device.type, torch.bfloat16, enabled=form.bf16): return hidden_states(mentor, inputs)
+    except Exception as e:
+        if not out_of_memory(e): raise
+        if (n := len(inputs['labels'])) == 1: raise InputError(f"The mentor's states of one row of {inputs['input_ids'].numel()} tokens do not fit into memory", "The shards so far are kept, the others are missing", "Give a smaller --max-length or a machine with more memory: it goes on from here") from e
+    return torch.cat([_states(mentor, {k: v[half] for k, v in inputs.items()}, form) for half in (slice(n//2), slice(n//2, n))])
 
 def _form(hidden:Tensor, form:Form, head:dict[str, Tensor])->dict[str, Tensor]:
     if form.name == 'hidden': return dict(hidden=hidden.to(torch.bfloat16).cpu())

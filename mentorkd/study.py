@@ -92,7 +92,7 @@ def _check_contrast(name:str, c:dict, study:Study)->None:
     verdict((0., 0.), c['of_interest'])
 
 # %% ../nbs/11d_study.ipynb #11d00014
-METHOD = ['worlds', 'tiny', 'tasks', 'answers', 'generators', 'prompts', 'attempts', 'losses', 'block_losses', 'soft_labels', 'batches', 'forward', 'models', 'writing', 'engines', 'train', 'inputs', 'pipeline']
+METHOD = ['worlds', 'tiny', 'tasks', 'answers', 'generators', 'prompts', 'attempts', 'faithful', 'losses', 'block_losses', 'soft_labels', 'batches', 'forward', 'models', 'writing', 'engines', 'train', 'methods', 'inputs', 'distillation', 'pipeline']
 STAGES = ('teacher', 'mentor', 'augment', 'soft_labels', 'vanilla', 'student')
 MODELS = ('mentor', 'vanilla', 'student')
 

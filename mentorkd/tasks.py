@@ -132,10 +132,11 @@ def _dev(task:Task)->list[Question]:
 def load_paper(name:str, # A task of the paper
                drop_leaks:bool=False, # Take questions out of train that stand in test
                seed:int=0, # Of the dev split, where one is carved
+               golds:str='mended', # Of test: as the authors' script mends them, or as `released` with their rationales
               )->TaskData: # With notes on what the released files have wrong
     "A data set of the paper, from its released files."
     task = PAPER[name]
-    questions = [q for s in ('train', 'test') for q in _rows(task, read_released(f'data/skeleton/{name}_{s}.json'), s)] + _dev(task)
+    questions = [q for s in ('train', 'test') for q in _rows(task, read_released(f"data/{'main' if s == 'test' and golds == 'released' else 'skeleton'}/{name}_{s}.json"), s)] + _dev(task)
     questions, notes = check_leaks(questions, drop_leaks)
     if not any(q.split == 'dev' for q in questions):
         questions = carve(questions, 'dev', .1, seed)
@@ -207,6 +208,7 @@ def _own_splits(questions, seed)->tuple[list[Question], list[str]]:
 def load_task(name:str, # An embedded task or one of the paper
               drop_leaks:bool=False, # For the paper's: take test questions out of train
               seed:int=0, # Of a carved dev split
+              golds:str='mended', # Of the paper's test questions, see `load_paper`
              )->TaskData: # Questions and notes
     "The questions of a task by name."
-    return load_world(name) if find_task(name).name in EMBEDDED else load_paper(name, drop_leaks, seed)
+    return load_world(name) if find_task(name).name in EMBEDDED else load_paper(name, drop_leaks, seed, golds)

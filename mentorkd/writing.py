@@ -18,7 +18,8 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 from transformers.modeling_outputs import BaseModelOutput
 from transformers.modeling_utils import AttentionInterface
-from .forward import fuse, out_of_memory
+from .batches import out_of_memory
+from .forward import fuse
 from .models import Backbone, prompt_ids
 from .records import InputError, Question, digest
 

@@ -59,3 +59,36 @@ def test_two_processes_give_the_losses_of_one(tmp_path, soft, accumulate, live):
     assert len(one) == len(two) == 6
     for a, b in zip(one, two):
         for name in a: assert b[name] == pytest.approx(a[name], rel=2e-3), name
+
+
+SHARDED = '''
+import sys, torch, torch.distributed as dist
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
+from mentorkd.block_losses import Dense, block_loss
+from mentorkd.models import at_the_head, load
+def loss_of(model, seed):
+    g = torch.Generator().manual_seed(seed)
+    ids, y, soft = torch.randint(5, 100, (4, 9), generator=g), torch.randint(5, 100, (4, 7), generator=g), Dense(torch.randn(28, 8, generator=g), torch.randn(model.config.vocab_size, 8, generator=g))
+    by_blocks = lambda hidden, head: block_loss(hidden.flatten(0, 1), head.weight, y.flatten(), soft, .3, 2.).total
+    with at_the_head(model, by_blocks): return model(input_ids=ids, decoder_input_ids=y, use_cache=False).logits
+dist.init_process_group('gloo')
+whole, sharded = load('tiny').model.eval(), load('tiny').model.eval()
+(sum(loss_of(whole, seed) for seed in (0, 1))/2).backward()
+for module in (*sharded.encoder.block, *sharded.decoder.block, sharded): fully_shard(module, mesh=init_device_mesh('cpu', (2,)))
+loss_of(sharded, dist.get_rank()).backward()
+wanted = {n: p.grad for n, p in whole.named_parameters() if p.grad is not None}
+found = {n: p.grad.full_tensor() for n, p in sharded.named_parameters() if p.grad is not None}
+assert set(wanted) == set(found)
+print('APART', max(((found[n] - wanted[n]).abs().max()/wanted[n].abs().max()).item() for n in wanted))
+dist.destroy_process_group()
+'''
+
+
+def test_sharded_weights_get_the_gradients_of_whole_ones(tmp_path):
+    (tmp_path/'work.py').write_text(SHARDED)
+    env = os.environ | dict(OMP_NUM_THREADS='1', TQDM_DISABLE='1', HF_HUB_OFFLINE='1')
+    done = subprocess.run([sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node', '2', str(tmp_path/'work.py')], capture_output=True, text=True, env=env, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    apart = [float(line.split()[1]) for line in done.stdout.splitlines() if line.startswith('APART')]
+    assert len(apart) == 2 and max(apart) < 1e-5

@@ -57,3 +57,14 @@ def test_real_t5_tokenizer_loses_what_the_report_counts(tmp_path):
     for lost in '<\\^`{}~': assert not carries(b, f'a {lost} b')
     for folded in ('a\nb', 'a  b'): assert not carries(b, folded)
     assert encode(b, [Example('1', '1 < 2?', 'Yes. --> yes', 'teacher')]).not_carried == 1
+
+
+def test_raw_rationales_of_others_go_through_the_same_marking(tmp_path):
+    from pathlib import Path
+    from mentorkd.imports import import_annotations
+    from mentorkd.tasks import TASKS, load_task
+    data, svamp = Path(os.environ['MENTORKD_DATA']), load_task('svamp')
+    raw = import_annotations([data.parent/'mcc-kd'/'SVAMP_train.json'], svamp.questions, TASKS['svamp'].kind, tmp_path, 'lenient').report
+    assert raw['rows'] == {"MCC-KD's": 700} and raw['attempts'] == 7000 and raw['strangers'] == 0 and 4000 < raw['correct'] < 6000
+    authors = import_annotations([data/'main'/'svamp_3_train.json'], svamp.questions, TASKS['svamp'].kind, tmp_path).report
+    assert authors['attempts'] == authors['correct'] == 1953 and authors['other_gold'] == 0

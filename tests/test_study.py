@@ -11,7 +11,7 @@ from mentorkd.settings import Settings
 from mentorkd.tiny import fingerprint
 
 NBS = Path(__file__).resolve().parent.parent/'nbs'
-METHOD = ['worlds', 'tiny', 'tasks', 'answers', 'generators', 'prompts', 'attempts', 'losses', 'block_losses', 'soft_labels', 'batches', 'forward', 'models', 'writing', 'engines', 'train', 'inputs', 'pipeline']
+METHOD = ['worlds', 'tiny', 'tasks', 'answers', 'generators', 'prompts', 'attempts', 'faithful', 'losses', 'block_losses', 'soft_labels', 'batches', 'forward', 'models', 'writing', 'engines', 'train', 'methods', 'inputs', 'distillation', 'pipeline']
 SPEED = ['batches', 'block_losses', 'soft_labels', 'forward', 'losses', 'models', 'writing', 'engines', 'train', 'bench']
 
 

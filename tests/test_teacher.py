@@ -17,7 +17,8 @@ pytestmark = pytest.mark.skipif(os.name == 'nt', reason='kills processes')
 SERVER = r'''
 import asyncio, json, random, sys, time
 from aiohttp import web
-rate, latency, trouble = float(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3])
+rate, latency, trouble, hold = float(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3]), sys.argv[4]
+files, batches = {}, []
 seen, tokens, last, rng = {}, rate*.5, time.monotonic(), random.Random(0)
 counts = dict(asked=0, answered=0, refused=0)
 
@@ -37,14 +38,41 @@ async def answer(request):
         if kind == 'json': return web.Response(body=b'{"choices": [{"mess', content_type='application/json')
         response = web.StreamResponse(headers={'content-type': 'application/json', 'content-length': '500'})
         await response.prepare(request); await response.write(b'{"id":'); request.transport.close(); return response
+    return web.json_response(completion(body))
+
+def completion(body):
     text = body['messages'][0]['content']
     key = f"{text}|{body['seed']}"
     seen[key] = seen.get(key, 0) + 1; counts['answered'] += 1
     said = '5.' if text.endswith('the answer is') else f"Steps for {body['seed']}: 3 + 2 = 5."
-    return web.json_response(dict(id='1', object='chat.completion', created=0, model='m', usage=dict(prompt_tokens=40, completion_tokens=20, total_tokens=60), choices=[dict(index=0, finish_reason='stop', message=dict(role='assistant', content=said))]))
+    return dict(id='1', object='chat.completion', created=0, model='m', usage=dict(prompt_tokens=40, completion_tokens=20, total_tokens=60), choices=[dict(index=0, finish_reason='stop', message=dict(role='assistant', content=said))])
 
-async def report(request): return web.json_response(counts | dict(twice=sum(n > 1 for n in seen.values())))
-app = web.Application(); app.router.add_post('/v1/chat/completions', answer); app.router.add_get('/report', report)
+async def upload(request):
+    data = (await request.post())['file'].file.read(); name = f'file-{len(files)}'; files[name] = data
+    return web.json_response(dict(id=name, object='file', bytes=len(data), created_at=0, filename='x', purpose='batch', status='processed'))
+async def submit(request):
+    given = await request.json(); counts['submitted'] = counts.get('submitted', 0) + 1
+    held = hold and counts['submitted'] == 1
+    if held and hold == 'before': await asyncio.sleep(60); return web.json_response({}, status=503)
+    batches.append(dict(id=f'batch-{len(batches)}', object='batch', status='in_progress', created_at=0, looks=0, **given))
+    if held: await asyncio.sleep(60)
+    return web.json_response(batches[-1])
+async def look(request):
+    batch = next(b for b in batches if b['id'] == request.match_info['name']); batch['looks'] += 1
+    if batch['status'] == 'in_progress' and batch['looks'] > 1:
+        rows = [json.loads(l) for l in files[batch['input_file_id']].splitlines()]; rng.shuffle(rows)
+        tried = counts.setdefault('tried', {})
+        for r in rows: tried[r['custom_id']] = tried.get(r['custom_id'], 0) + 1
+        bad = [r for r in rows if trouble and r['body']['seed'] % 4 == 0 and tried[r['custom_id']] == 1]
+        for name, some in (('error', bad), ('output', [r for r in rows if r not in bad])):
+            if some: batch[f'{name}_file_id'] = f'file-{len(files)}'; files[f'file-{len(files)}'] = b''.join(json.dumps(dict(id='x', custom_id=r['custom_id'], error=None, response=dict(status_code=500, body=dict(error=dict(message='oh'))) if r in bad else dict(status_code=200, body=completion(r['body'])))).encode() + b'\n' for r in some)
+        batch['status'] = 'completed'
+    return web.json_response(batch)
+async def listed(request): return web.json_response(dict(object='list', data=batches, has_more=False))
+async def content(request): return web.Response(body=files[request.match_info['name']])
+async def report(request): return web.json_response(counts | dict(twice=sum(n > 1 for n in seen.values()), batches=[len(files[b['input_file_id']].splitlines()) for b in batches]))
+app = web.Application(client_max_size=10**9)
+app.add_routes([web.post('/v1/chat/completions', answer), web.post('/v1/files', upload), web.get('/v1/files/{name}/content', content), web.post('/v1/batches', submit), web.get('/v1/batches', listed), web.get('/v1/batches/{name}', look), web.get('/report', report)])
 async def main():
     runner = web.AppRunner(app, access_log=None); await runner.setup(); site = web.TCPSite(runner, '127.0.0.1', 0); await site.start()
     print(site._server.sockets[0].getsockname()[1], flush=True)
@@ -55,13 +83,15 @@ ASK = r'''
 import json, resource, sys, time
 from mentorkd.journal import Journal
 from mentorkd.records import Question, write_jsonl
-from mentorkd.teacher import OpenAITeacher, Price
-folder, n = sys.argv[1], int(sys.argv[2])
+from mentorkd.batch import BatchTeacher
+from mentorkd.budget import Price
+from mentorkd.teacher import OpenAITeacher
+folder, n, batch = sys.argv[1], int(sys.argv[2]), len(sys.argv) > 3
 with Journal(f'{folder}/journal.jsonl') as journal:
-    teacher = OpenAITeacher('m', journal=journal, price=Price(1., 2.))
+    teacher = BatchTeacher('m', journal=journal, price=Price(1., 2.), poll=.05) if batch else OpenAITeacher('m', journal=journal, price=Price(1., 2.))
     start = time.monotonic()
     write_jsonl(f'{folder}/texts.jsonl', [dict(id=i, texts=t) for i, t in enumerate(teacher([Question(f'q{i}', f'Question {i}?', '5') for i in range(n)], n=1))])
-    print(json.dumps(dict(seconds=time.monotonic() - start, requests=teacher.limiter.sent, refused=teacher.limiter.refused, failed=teacher.failed, peak=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)))
+    print(json.dumps(dict(open=len(journal.open_intents), seconds=time.monotonic() - start, requests=teacher.limiter and teacher.limiter.sent, refused=teacher.limiter and teacher.limiter.refused, failed=teacher.failed, peak=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)))
 '''
 
 
@@ -69,8 +99,8 @@ with Journal(f'{folder}/journal.jsonl') as journal:
 def server():
     running = []
 
-    def start(rate=0, latency=.01, trouble=0):
-        p = subprocess.Popen([sys.executable, '-c', SERVER, str(rate), str(latency), str(trouble)], stdout=subprocess.PIPE, text=True)
+    def start(rate=0, latency=.01, trouble=0, hold=''):
+        p = subprocess.Popen([sys.executable, '-c', SERVER, str(rate), str(latency), str(trouble), hold], stdout=subprocess.PIPE, text=True)
         running.append(p)
         return f'http://127.0.0.1:{int(p.stdout.readline())}'
     yield start
@@ -82,15 +112,15 @@ def report(url):
     return json.loads(urlopen(f'{url}/report').read())
 
 
-def ask(url, folder, n):
+def ask(url, folder, n, *how):
     folder.mkdir(exist_ok=True)
-    return subprocess.Popen([sys.executable, '-c', ASK, str(folder), str(n)], env=os.environ | dict(OPENAI_BASE_URL=f'{url}/v1', OPENAI_API_KEY='sk-secret'), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen([sys.executable, '-c', ASK, str(folder), str(n), *how], env=os.environ | dict(OPENAI_BASE_URL=f'{url}/v1', OPENAI_API_KEY='sk-secret'), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def finished(process):
     out, err = process.communicate()
     assert process.returncode == 0, err
-    return json.loads(out)
+    return json.loads(out.splitlines()[-1])
 
 
 def test_killed_and_started_again(server, tmp_path):
@@ -125,6 +155,35 @@ def test_trouble(server, tmp_path):
     seen = finished(ask(server(trouble=.1), tmp_path/'trouble', 60))
     texts = [json.loads(line)['texts'] for line in (tmp_path/'trouble/texts.jsonl').read_text().splitlines()]
     assert len(texts) == 60 and sum(map(len, texts)) == 60 - len(seen['failed']) >= 50
+
+
+def test_batch(server, tmp_path):
+    "Results in no order and rows that fail: the texts are those of requests one by one, and only what failed is sent again."
+    url = server(trouble=1)
+    finished(ask(server(), tmp_path/'one-by-one', 40))
+    seen = finished(ask(url, tmp_path/'batch', 40, 'batch'))
+    assert (tmp_path/'batch/texts.jsonl').read_bytes() == (tmp_path/'one-by-one/texts.jsonl').read_bytes()
+    told = report(url)
+    failed = sum(told['batches']) - 80
+    assert told['batches'][0] == 40 and 0 < failed < 40 and told['twice'] == 0 and seen['open'] == 0
+    assert all(n <= 2 for n in told['tried'].values()) and sum(n == 2 for n in told['tried'].values()) == failed
+    dollars = [sum(r['dollars'] for r in read_lines((tmp_path/name/'journal.jsonl').read_bytes())[0] if r['is'] == 'done') for name in ('batch', 'one-by-one')]
+    assert dollars[0] == pytest.approx(dollars[1]/2)
+
+
+@pytest.mark.parametrize('hold', ['before', 'after'])
+def test_batch_killed(server, tmp_path, hold):
+    "Killed between the nonce and the submission, and between the submission and its note."
+    url = server(hold=hold)
+    p = ask(url, tmp_path/'batch', 20, 'batch')
+    while report(url).get('submitted', 0) == 0: time.sleep(.05)
+    p.send_signal(signal.SIGKILL); p.communicate()
+    kinds = [r['is'] for r in read_lines((tmp_path/'batch/journal.jsonl').read_bytes())[0]]
+    assert kinds.count('batch') == 1 and 'sent' not in kinds
+    seen = finished(ask(url, tmp_path/'batch', 20, 'batch'))
+    assert report(url)['batches'] == [20, 20] and report(url)['twice'] == 0 and seen['open'] == 0
+    assert report(url)['submitted'] == (3 if hold == 'before' else 2)
+    assert [len(json.loads(line)['texts']) for line in (tmp_path/'batch/texts.jsonl').read_text().splitlines()] == [1]*20
 
 
 def test_unreachable(tmp_path):
