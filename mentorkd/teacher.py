@@ -175,11 +175,12 @@ class OpenAITeacher:
         async with self.limiter:
             while not self.stopped and not self.budget.reserve(most): await asyncio.sleep(.02)
             if self.stopped: raise self.stopped
-            if self.journal: self.journal.intend(key, most)
+            if self.journal: self.journal.intend(key, most, room=1000 + 16*request['max_tokens'])  # an unusually long token; most are shorter
             try: reply, given = await self._sent(client, request)
             except BaseException as e:
                 unpaid = isinstance(e, openai.APIStatusError) and e.status_code < 500 or isinstance(e.__cause__, httpx2.ConnectError)
                 self.budget.release(most, unpaid)
+                if self.journal: self.journal.rooms.pop(key, None)
                 if unpaid and self.journal: self.journal.unpaid(key)
                 if isinstance(e, openai.RateLimitError) and _again(e): await asyncio.sleep(_pause(e, number))  # in its place, so that no other is sent for it
                 raise

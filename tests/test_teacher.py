@@ -142,6 +142,19 @@ def test_killed_and_started_again(server, tmp_path):
     assert not [k for k in set(done) if max(at[k, 'intent']) > at[k, 'done'][0]]  # never asked for once its row was on disk
 
 
+def test_full_disk(server, tmp_path):
+    "A limit on files' size stands for the disk: a message, and all that was answered is kept."
+    url = server(latency=.05)
+    (tmp_path/'full').mkdir()
+    limit = 'import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))'
+    p = subprocess.run([sys.executable, '-c', f'{limit}\n{ASK}', str(tmp_path/'full'), '300'], env=os.environ | dict(OPENAI_BASE_URL=f'{url}/v1', OPENAI_API_KEY='sk-secret'), capture_output=True, text=True)
+    assert p.returncode == 1 and p.stderr.strip().splitlines()[-1].startswith('mentorkd.records.InputError: No space left')
+    kept = [r for r in read_lines((tmp_path/'full/journal.jsonl').read_bytes())[0] if r['is'] == 'done']
+    assert 0 < len(kept) == report(url)['answered'] < 600
+    finished(ask(url, tmp_path/'full', 300))
+    assert report(url)['answered'] == 600 and report(url)['twice'] == 0
+
+
 def test_rate(server, tmp_path):
     url, rate = server(rate=100, latency=.2), 100
     seen = finished(ask(url, tmp_path/'rate', 500))
