@@ -145,7 +145,7 @@ class BatchTeacher(OpenAITeacher):
         if full: self.rows = max(1, len(rows)//2); self.say(f"{batch.id}: too many tokens are waiting there; from now on {self.rows} requests a file")
         for key in rows: self._fail(key, f"batch {batch.status}", again=True, unpaid=batch.status != 'completed', counts=not full or len(rows) == 1)
         self._end(nonce, batch.status)
-        if batch.status == 'failed' and not full: raise InputError(f"The endpoint failed {batch.id} ({str(message)[:160]})", "None of its requests was answered", "Check the model's name and its limits")
+        if batch.status == 'failed' and not full: raise InputError(f"The endpoint failed {batch.id} ({_first_line(message)})", "None of its requests was answered", "Check the model's name and its limits")
     def _result(self, key, intent, row)->None:
         response = row.get('response') or {}; status, body = response.get('status_code'), response.get('body') or {}
         if status == 200:
@@ -161,7 +161,7 @@ class BatchTeacher(OpenAITeacher):
         self._fail(key, message, again=bool(refused) or status is None or status in (408, 409, 429) or status >= 500, unpaid=True, counts=not refused)
     def _fail(self, key, message, again, unpaid, counts=True)->None:
         self.tried[key] += counts
-        if not again or self.tried[key] >= self.tries: self.errors[key] = message
+        if not again or self.tried[key] >= self.tries: self.errors[key] = _first_line(message)
         if unpaid: self.journal.unpaid(key)
         if key in self.aside: self.budget.release(self.aside.pop(key), unpaid)
     def _open(self, nonce)->dict[str, dict]: return {r['key']: r for r in self.journal.open_intents if r.get('nonce') == nonce}
