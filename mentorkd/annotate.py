@@ -134,5 +134,6 @@ def quote(questions:list[Question], # To be asked
 def as_quote(q:dict # Of `quote`
             )->str: # Lines
     "A quote to read."
+    money = lambda low, high: f"{low:.2f} to {high:.2f}" if high >= 1 else f"{low:.4f} to {high:.4f}"
     return '\n'.join([f"{q['questions']} questions to {q['model']}: {q['calls']} calls, {q['tokens_read']} tokens of prompts ({q['counted_by']})",
-        f"  dollars {q['dollars'][0]:.2f} to {q['dollars'][1]:.2f}; by a batch endpoint {q['dollars_batch'][0]:.2f} to {q['dollars_batch'][1]:.2f}", f"  hours {q['hours']:.2f} at the stated rate"])
+        f"  dollars {money(*q['dollars'])}; by a batch endpoint {money(*q['dollars_batch'])}", f"  hours {q['hours']:.2f} at the stated rate"])

@@ -221,11 +221,10 @@ def test_the_key_is_nowhere(server, tmp_path):
     asked, price, said = some_questions(tmp_path), ('--price-read', '1', '--price-written', '2'), []
     url, quoting = server(trouble=.2), server(hold='quote')
     for out, at, more in (('well', url, ()), ('batch', url, ('--batch',)), ('capped', url, ('--max-usd', '0.002')), ('refused', quoting, ()), ('refused-batch', quoting, ('--batch',)), ('none', 'http://127.0.0.1:9', ())):
-        if out == 'batch': continue  # looks once a minute: below, through Python
         p = mentorkd(tmp_path, at, 'annotate', *asked, *price, '--n', '1', '--out', out, *more); said.append(p.stdout + p.stderr)
-        assert p.returncode == (0 if out == 'well' else 2), p.stderr
-    assert '…' in said[2] and '…' in said[3]  # where the key was quoted
-    said += [''.join(ask(at, tmp_path/f'python-{i}', 4, 'batch').communicate()) for i, at in enumerate((url, quoting))]
+        assert p.returncode == (0 if out in ('well', 'batch') else 2), p.stderr
+    assert '…' in said[3] and '…' in said[4]  # where the key was quoted
+    said += [''.join(ask(at, tmp_path/f'python-{i}', 4).communicate()) for i, at in enumerate((url, quoting))]
     files = [f for f in tmp_path.rglob('*') if f.is_file()]
     assert len(files) > 8 and not [t for t in said if 'sk-secret' in t] and not [f for f in files if b'sk-secret' in f.read_bytes()]
     nbs = Path(__file__).resolve().parent.parent/'nbs'
@@ -256,6 +255,8 @@ def test_command_line(server, tmp_path):
     assert '24 attempts at 4 questions, 24 correct' in played.stdout, played.stderr
     assert (tmp_path/'played/teacher.jsonl').read_bytes() == (tmp_path/'a/teacher.jsonl').read_bytes()
     assert report(url)['asked'] == 48 and report(url)['twice'] == 0
+    batch = mentorkd(tmp_path, url, 'annotate', *asked, *price, '--out', 'batch', '--batch', '--n', '2')
+    assert '8 attempts at 4 questions: 8 correct' in batch.stdout and 'batch-1: completed' in batch.stderr, batch.stderr
     capped = mentorkd(tmp_path, url, 'annotate', *asked, *price, '--out', 'b', '--max-usd', '0.0021')
     assert capped.returncode == 2 and 'the cap is $0.0021' in capped.stderr
     unknown = mentorkd(tmp_path, url, 'annotate', *asked, '--out', 'c', '--n', '1')
