@@ -42,7 +42,7 @@ class BatchTeacher(OpenAITeacher):
         client:Callable[..., OpenAI]|None=None, # Makes the client, without retries of its own
         rows:int=50_000, # Requests a file, at most
         size:int=200_000_000, # Bytes a file, at most
-        poll:float=60., # Seconds between two looks
+        poll:float=60., # Seconds between two looks, at most; the first come sooner
         price:Price|None=None, # Of the model, for requests one by one
         tries:int=3, # Of a row that fails
         **how # As for `OpenAITeacher`
@@ -62,7 +62,7 @@ class BatchTeacher(OpenAITeacher):
         if not stopped:
             try: self._batches(jobs, seed)
             except InputError as e: self.stopped = e
-            except openai.OpenAIError as e: self.stopped = InputError(f"No answer from the batch endpoint ({_first_line(e)})", "Batches under way go on there", "Run the same command again: they are found by their nonce")
+            except openai.OpenAIError as e: self.stopped = self._fatal(e) or InputError(f"No answer from the batch endpoint ({_first_line(e)})", "Batches under way go on there", "Run the same command again: they are found by their nonce")
         for i, q, s in jobs:
             keys = [k for k, *_ in self._stages(q, s, seed)]
             text = two_stages(*(done[k]['text'] for k in keys)) if len(keys) == 2 and keys[1] in done else None
@@ -110,7 +110,7 @@ class BatchTeacher(OpenAITeacher):
             if e.status_code >= 500: raise
             self._end(nonce, 'refused')
             raise InputError(f"The endpoint refuses a batch ({_first_line(e)})", "Nothing was submitted", "Check OPENAI_API_KEY, OPENAI_BASE_URL and the model's name, or leave out --batch") from None
-        self.journal.note('sent', nonce=nonce, batch=batch.id); self.waiting[nonce] = batch
+        self.journal.note('sent', nonce=nonce, batch=batch.id); self.waiting[nonce], self.answered = batch, True
     def _found(self, client, nonce)->Batch|None:
         return next((b for b in client.batches.list(limit=100) if (b.metadata or {}).get('mentorkd') == nonce), None)
     def _adopt(self, client)->None:
@@ -123,15 +123,16 @@ class BatchTeacher(OpenAITeacher):
             elif not (batch := self._found(client, nonce)): time.sleep(self.poll); batch = self._found(client, nonce)
             if batch is None: self._end(nonce, 'never submitted'); continue
             if nonce not in notes['sent']: self.journal.note('sent', nonce=nonce, batch=batch.id)
-            self.say(f"{batch.id} of an earlier run is adopted ({batch.status})"); self.waiting[nonce] = batch
+            self.say(f"{batch.id} of an earlier run is adopted ({batch.status})"); self.waiting[nonce], self.answered = batch, True
         self._collect(client)
     def _collect(self, client)->None:
+        pause = min(1., self.poll)
         while self.waiting:
             for nonce, old in list(self.waiting.items()):
                 batch = self.waiting[nonce] = client.batches.retrieve(old.id)
                 if (batch.status, batch.request_counts) != (old.status, old.request_counts): self.say(f"{batch.id}: {batch.status}" + (f", {n.completed} of {n.total}" if (n := batch.request_counts) else ''))
                 if batch.status in ENDED: self._read(client, nonce, batch); del self.waiting[nonce]
-            if self.waiting: time.sleep(self.poll)
+            if self.waiting: time.sleep(pause); pause = min(self.poll, 1.5*pause)
     def _read(self, client, nonce, batch)->None:
         "Take up the results of a batch that has ended, and say what becomes of the other rows."
         rows = self._open(nonce)
@@ -145,7 +146,7 @@ class BatchTeacher(OpenAITeacher):
         if full: self.rows = max(1, len(rows)//2); self.say(f"{batch.id}: too many tokens are waiting there; from now on {self.rows} requests a file")
         for key in rows: self._fail(key, f"batch {batch.status}", again=True, unpaid=batch.status != 'completed', counts=not full or len(rows) == 1)
         self._end(nonce, batch.status)
-        if batch.status == 'failed' and not full: raise InputError(f"The endpoint failed {batch.id} ({str(message)[:160]})", "None of its requests was answered", "Check the model's name and its limits")
+        if batch.status == 'failed' and not full: raise InputError(f"The endpoint failed {batch.id} ({_first_line(message)})", "None of its requests was answered", "Check the model's name and its limits")
     def _result(self, key, intent, row)->None:
         response = row.get('response') or {}; status, body = response.get('status_code'), response.get('body') or {}
         if status == 200:
@@ -161,7 +162,7 @@ class BatchTeacher(OpenAITeacher):
         self._fail(key, message, again=bool(refused) or status is None or status in (408, 409, 429) or status >= 500, unpaid=True, counts=not refused)
     def _fail(self, key, message, again, unpaid, counts=True)->None:
         self.tried[key] += counts
-        if not again or self.tried[key] >= self.tries: self.errors[key] = message
+        if not again or self.tried[key] >= self.tries: self.errors[key] = _first_line(message)
         if unpaid: self.journal.unpaid(key)
         if key in self.aside: self.budget.release(self.aside.pop(key), unpaid)
     def _open(self, nonce)->dict[str, dict]: return {r['key']: r for r in self.journal.open_intents if r.get('nonce') == nonce}

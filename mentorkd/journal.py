@@ -24,8 +24,8 @@ def read_lines(content:bytes # Of a journal
     "What is whole in a journal."
     *lines, last = content.split(b'\n')
     rows = [_row(l) for l in lines if l]
-    if last and (row := _row(last)) is not None: rows.append(row); content += b'\n'
-    elif last: content = content[:-len(last)]  # torn in the writing
+    content, row = content[:len(content) - len(last)], _row(whole := last.rstrip(b'\0'))  # behind the rows may be room for more
+    if row is not None: rows.append(row); content += whole + b'\n'  # else it was torn in the writing
     return [r for r in rows if r is not None], rows.count(None), content
 
 def _row(line:bytes)->dict|None:
@@ -49,26 +49,27 @@ class Journal:
             raise InputError(f"{self.path} is open in another process", "Both would pay for the same requests", "Wait for it or stop it, or give another folder") from None
         with os.fdopen(os.dup(self.file), 'rb') as f: f.seek(0); content = f.read()
         rows, self.damaged, mended = read_lines(content)
-        if len(mended) < len(content): os.ftruncate(self.file, len(mended))
-        self.end = os.lseek(self.file, 0, os.SEEK_END)
-        if len(mended) > len(content): self._write(b'\n')
+        self.end = self.held = os.lseek(self.file, len(mended), os.SEEK_SET); self.rooms = {}  # key → bytes that its completion may need
+        if mended != content: os.ftruncate(self.file, self.end)
+        if mended and len(mended) > len(content.rstrip(b'\0')): self.end = os.lseek(self.file, -1, os.SEEK_CUR); self._write(b'\n')
         self.done = {r['key']: r for r in rows if r.get('is') == 'done'}
         self.notes = [r for r in rows if r.get('is') not in ('intent', 'done', 'unpaid')]
         self.open = {}  # key → intents without an answer
         for r in rows: self._count(r)
     def intend(self, key:str, # Of the request
                most:float|None=None, # Dollars it can cost at most
+               room:int=0, # Bytes on the disk that are kept free for its completion
                **about # What its completion's row will say of it, for who reads it in another process
               )->None:
         "Note that a request is about to be sent."
-        self._append({'is': 'intent', 'key': key, 'most': most} | about, sync=False)  # what is sent waits for no disk
+        self._append({'is': 'intent', 'key': key, 'most': most} | about, sync=False, room=room)  # what is sent waits for no disk
     def complete(self, key:str, # Of the request
                  sync:bool=True, # Off where `sync` or `note` follows
                  **what # The completion: text, tokens, dollars
                 )->dict: # The row
         "Keep a completion; it is on disk when this returns."
         row = {'is': 'done', 'key': key} | what
-        self._append(row, sync); self.done[key] = row
+        self._append(row, sync); self.done[key] = row; self.rooms.pop(key, None)
         return row
     def sync(self)->None:
         "All that was written before this call is on disk when it returns; calls from several threads share the disk's work."
@@ -87,7 +88,7 @@ class Journal:
     def unpaid(self, key:str # Of a request that the endpoint refused
               )->None:
         "Note that the last try of a request cost nothing."
-        self._append({'is': 'unpaid', 'key': key}, sync=False)
+        self._append({'is': 'unpaid', 'key': key}, sync=False); self.rooms.pop(key, None)
     @property
     def open_intents(self)->list[dict]:
         "Requests that were sent and never answered: each may have been paid."
@@ -98,16 +99,26 @@ class Journal:
         if row.get('is') == 'intent': intents.append(row)
         elif intents: intents.pop()  # of several tries of one request the last was answered
         if not intents: del self.open[row.get('key')]
-    def _append(self, row:dict, sync:bool=True)->None:
+    def _append(self, row:dict, sync:bool=True, room:int=0)->None:
         with self.lock:
             if self.file is None: raise InputError(f"{self.path} is closed", "A completion would be lost", "Keep it open while requests are under way")
+            if room: self._hold(row['key'], room + len(as_line(row)))
             self._write(as_line(row), sync); self._count(row)
+    def _hold(self, key:str, room:int)->None:
+        self.rooms[key] = room
+        need = self.end + sum(self.rooms.values())
+        if need <= self.held or not hasattr(os, 'posix_fallocate'): return
+        try: os.posix_fallocate(self.file, self.held, need - self.held)
+        except OSError as e:
+            if e.errno in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS): return  # a file system that cannot promise
+            del self.rooms[key]; self._full(e)
+        self.held = need
     def _write(self, line:bytes, sync:bool=True)->None:
         try:
             while line: n = os.write(self.file, line); line = line[n:]
             if sync: os.fsync(self.file)
         except OSError as e:
-            os.ftruncate(self.file, self.end); os.lseek(self.file, self.end, os.SEEK_SET)
+            os.ftruncate(self.file, self.end); self.held = os.lseek(self.file, self.end, os.SEEK_SET)
             self._full(e)
         self.end = os.lseek(self.file, 0, os.SEEK_CUR)
     def _full(self, e:OSError)->None:
@@ -116,7 +127,7 @@ class Journal:
     def close(self)->None:
         "Let another process have it."
         self.sync()
-        with self.syncing, self.lock: os.close(self.file); self.file = None
+        with self.syncing, self.lock: os.ftruncate(self.file, self.end); os.close(self.file); self.file = None
     def __enter__(self)->"Journal": return self
     def __exit__(self, *error)->None: self.close()
 

@@ -9,7 +9,9 @@ __all__ = ['PATHS', 'NEXT', 'Limiter', 'checked_client', 'as_request', 'prompt_o
 # %% ../nbs/05_teacher.ipynb #00696523
 import asyncio, json, os, queue, random, threading, time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from ipaddress import ip_address
+from pathlib import Path
 from urllib.parse import urlsplit
 import httpx2, openai
 from openai import AsyncOpenAI
@@ -152,6 +154,13 @@ class OpenAITeacher:
         self.client, self.budget, self.limiter, self.failed, self.without, self.stopped, self.answered = client or self._client(allow_http), Budget(price, max_usd), None, {}, set(), None, False
         self.used: set[str] = set()  # keys of all requests so far, kept ones too
         self.key = ':'.join(['openai', model, str(temperature), str(max_tokens)] + [endpoint]*(endpoint != 'chat') + [digest(shots)]*bool(shots) + [str(answer_tokens)]*(answer_tokens != 32))
+    @contextmanager
+    def kept_in(self, path:str|Path # Of the journal
+               )->Iterator['OpenAITeacher']: # This teacher
+        "Keep completions in a journal, and take those that are there, while the block lasts."
+        with Journal(path) as self.journal:
+            if self.journal.damaged: self.say(f"{self.journal.damaged} lines of {path} are damaged; what they held is asked for again")
+            yield self
     def _client(self, allow_http): return checked_client(AsyncOpenAI, allow_http)
     def request(self, q:Question, # To answer
                 sample:int, # Which attempt
@@ -175,11 +184,12 @@ class OpenAITeacher:
         async with self.limiter:
             while not self.stopped and not self.budget.reserve(most): await asyncio.sleep(.02)
             if self.stopped: raise self.stopped
-            if self.journal: self.journal.intend(key, most)
+            if self.journal: self.journal.intend(key, most, room=1000 + 16*request['max_tokens'])  # an unusually long token; most are shorter
             try: reply, given = await self._sent(client, request)
             except BaseException as e:
                 unpaid = isinstance(e, openai.APIStatusError) and e.status_code < 500 or isinstance(e.__cause__, httpx2.ConnectError)
                 self.budget.release(most, unpaid)
+                if self.journal: self.journal.rooms.pop(key, None)
                 if unpaid and self.journal: self.journal.unpaid(key)
                 if isinstance(e, openai.RateLimitError) and _again(e): await asyncio.sleep(_pause(e, number))  # in its place, so that no other is sent for it
                 raise
@@ -269,6 +279,7 @@ class OpenAITeacher:
             yield [t for _, t in sorted(texts.pop(i, {}).items()) if t is not None]
         came.close()
 
-def _first_line(e:BaseException)->str:
+def _first_line(e:BaseException|str)->str:
+    "What went wrong, without the key that an endpoint may have quoted."
     key, text = os.environ.get('OPENAI_API_KEY'), (str(e).splitlines() or [type(e).__name__])[0]
     return (text.replace(key, '…') if key else text)[:160]

@@ -26,6 +26,7 @@ async def answer(request):
     global tokens, last
     counts['asked'] += 1
     body = await request.json()
+    if hold == 'quote': return quoted(request)
     now = time.monotonic(); tokens, last = min(rate*.5, tokens + (now - last)*rate), now
     if rate and tokens < 1:
         counts['refused'] += 1
@@ -47,7 +48,9 @@ def completion(body):
     said = '5.' if text.endswith('the answer is') else f"Steps for {body['seed']}: 3 + 2 = 5."
     return dict(id='1', object='chat.completion', created=0, model='m', usage=dict(prompt_tokens=40, completion_tokens=20, total_tokens=60), choices=[dict(index=0, finish_reason='stop', message=dict(role='assistant', content=said))])
 
+def quoted(request): return web.json_response(dict(error=dict(message='Incorrect API key provided: ' + request.headers['authorization'].removeprefix('Bearer '))), status=401)
 async def upload(request):
+    if hold == 'quote': return quoted(request)
     data = (await request.post())['file'].file.read(); name = f'file-{len(files)}'; files[name] = data
     return web.json_response(dict(id=name, object='file', bytes=len(data), created_at=0, filename='x', purpose='batch', status='processed'))
 async def submit(request):
@@ -142,6 +145,19 @@ def test_killed_and_started_again(server, tmp_path):
     assert not [k for k in set(done) if max(at[k, 'intent']) > at[k, 'done'][0]]  # never asked for once its row was on disk
 
 
+def test_full_disk(server, tmp_path):
+    "A limit on files' size stands for the disk: a message, and all that was answered is kept."
+    url = server(latency=.05)
+    (tmp_path/'full').mkdir()
+    limit = 'import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))'
+    p = subprocess.run([sys.executable, '-c', f'{limit}\n{ASK}', str(tmp_path/'full'), '300'], env=os.environ | dict(OPENAI_BASE_URL=f'{url}/v1', OPENAI_API_KEY='sk-secret'), capture_output=True, text=True)
+    assert p.returncode == 1 and p.stderr.strip().splitlines()[-1].startswith('mentorkd.records.InputError: No space left')
+    kept = [r for r in read_lines((tmp_path/'full/journal.jsonl').read_bytes())[0] if r['is'] == 'done']
+    assert 0 < len(kept) == report(url)['answered'] < 600
+    finished(ask(url, tmp_path/'full', 300))
+    assert report(url)['answered'] == 600 and report(url)['twice'] == 0
+
+
 def test_rate(server, tmp_path):
     url, rate = server(rate=100, latency=.2), 100
     seen = finished(ask(url, tmp_path/'rate', 500))
@@ -191,34 +207,57 @@ def test_unreachable(tmp_path):
     assert err.strip().splitlines()[-1].startswith('mentorkd.records.InputError: No answer from the endpoint')
 
 
+def mentorkd(folder, url, *words):
+    return subprocess.run([sys.executable, '-c', 'from mentorkd.cli import main; main()', *words], cwd=folder, env=os.environ | dict(OPENAI_BASE_URL=f'{url}/v1', OPENAI_API_KEY='sk-secret'), capture_output=True, text=True)
+
+
+def some_questions(folder):
+    (folder/'q.jsonl').write_text(''.join(json.dumps(dict(question=f'What is 3 + 2, asked for the {i}th time?', answer='5', split='train')) + '\n' for i in range(4)))
+    return '--questions', 'q.jsonl', '--answer-kind', 'number', '--teacher', 'openai:m'
+
+
 def test_the_key_is_nowhere(server, tmp_path):
-    p = ask(server(), tmp_path/'key', 3)
-    out, err = p.communicate()
-    assert 'sk-secret' not in out + err + ''.join(f.read_text() for f in (tmp_path/'key').iterdir())
+    "Not in what is printed, nor in any file: when all is well, when rows fail, when the endpoint quotes the key, when there is no endpoint."
+    asked, price, said = some_questions(tmp_path), ('--price-read', '1', '--price-written', '2'), []
+    url, quoting = server(trouble=.2), server(hold='quote')
+    for out, at, more in (('well', url, ()), ('batch', url, ('--batch',)), ('capped', url, ('--max-usd', '0.002')), ('refused', quoting, ()), ('refused-batch', quoting, ('--batch',)), ('none', 'http://127.0.0.1:9', ())):
+        p = mentorkd(tmp_path, at, 'annotate', *asked, *price, '--n', '1', '--out', out, *more); said.append(p.stdout + p.stderr)
+        assert p.returncode == (0 if out in ('well', 'batch') else 2), p.stderr
+    assert '…' in said[3] and '…' in said[4]  # where the key was quoted
+    said += [''.join(ask(at, tmp_path/f'python-{i}', 4).communicate()) for i, at in enumerate((url, quoting))]
+    files = [f for f in tmp_path.rglob('*') if f.is_file()]
+    assert len(files) > 8 and not [t for t in said if 'sk-secret' in t] and not [f for f in files if b'sk-secret' in f.read_bytes()]
     nbs = Path(__file__).resolve().parent.parent/'nbs'
     key = os.environ.get('OPENAI_API_KEY')
     assert not key or not [f for f in nbs.rglob('*.ipynb') if key in f.read_text()]
 
 
+def test_plain_http_to_another_machine_needs_a_flag(tmp_path):
+    asked = some_questions(tmp_path)
+    refused = mentorkd(tmp_path, 'http://192.0.2.1', 'annotate', *asked, '--out', 'a')
+    assert refused.returncode == 2 and 'plain http to 192.0.2.1' in refused.stderr and '--allow-http' in refused.stderr and not (tmp_path/'a').exists()
+
+
 def test_command_line(server, tmp_path):
     url = server()
-    (tmp_path/'q.jsonl').write_text(''.join(json.dumps(dict(question=f'What is 3 + 2, asked for the {i}th time?', answer='5', split='train')) + '\n' for i in range(4)))
-
-    def mentorkd(*words):
-        return subprocess.run([sys.executable, '-c', 'from mentorkd.cli import main; main()', *words], cwd=tmp_path, env=os.environ | dict(OPENAI_BASE_URL=f'{url}/v1', OPENAI_API_KEY='sk-secret'), capture_output=True, text=True)
-    asked = ('--questions', 'q.jsonl', '--answer-kind', 'number', '--teacher', 'openai:m')
+    asked = some_questions(tmp_path)
     price = ('--price-read', '1', '--price-written', '2')
-    assert mentorkd('quote', *asked).returncode == mentorkd('annotate', *asked, '--out', 'a', '--max-usd', '1').returncode == 2  # no price is known for m
+    assert mentorkd(tmp_path, url, 'quote', *asked).returncode == mentorkd(tmp_path, url, 'annotate', *asked, '--out', 'a', '--max-usd', '1').returncode == 2  # no price is known for m
     assert not (tmp_path/'a').exists()
-    assert '4 questions to m: 48 calls' in mentorkd('quote', *asked, *price).stdout
+    assert '4 questions to m: 48 calls' in mentorkd(tmp_path, url, 'quote', *asked, *price).stdout
     assert report(url)['asked'] == 0
-    pilot = mentorkd('quote', *asked, *price, '--pilot', '2', '--out', 'a')
+    pilot = mentorkd(tmp_path, url, 'quote', *asked, *price, '--pilot', '2', '--out', 'a')
     assert 'a pilot of 12 samples' in pilot.stdout, pilot.stderr
     assert report(url)['asked'] == 24
-    done = mentorkd('annotate', *asked, *price, '--out', 'a')
+    done = mentorkd(tmp_path, url, 'annotate', *asked, *price, '--out', 'a')
     assert '24 attempts at 4 questions: 24 correct' in done.stdout, done.stderr
+    played = mentorkd(tmp_path, url, 'import-annotations', 'a/journal.jsonl', *asked[:4], '--out', 'played')
+    assert '24 attempts at 4 questions, 24 correct' in played.stdout, played.stderr
+    assert (tmp_path/'played/teacher.jsonl').read_bytes() == (tmp_path/'a/teacher.jsonl').read_bytes()
     assert report(url)['asked'] == 48 and report(url)['twice'] == 0
-    capped = mentorkd('annotate', *asked, *price, '--out', 'b', '--max-usd', '0.0021')
+    batch = mentorkd(tmp_path, url, 'annotate', *asked, *price, '--out', 'batch', '--batch', '--n', '2')
+    assert '8 attempts at 4 questions: 8 correct' in batch.stdout and 'batch-1: completed' in batch.stderr, batch.stderr
+    capped = mentorkd(tmp_path, url, 'annotate', *asked, *price, '--out', 'b', '--max-usd', '0.0021')
     assert capped.returncode == 2 and 'the cap is $0.0021' in capped.stderr
-    unknown = mentorkd('annotate', *asked, '--out', 'c', '--n', '1')
+    unknown = mentorkd(tmp_path, url, 'annotate', *asked, '--out', 'c', '--n', '1')
     assert unknown.returncode == 0 and 'dollars of these rows unknown' in unknown.stdout
