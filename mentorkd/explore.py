@@ -163,10 +163,10 @@ def study_figure(table:pd.DataFrame, # A row a run
     fig = Figure(figsize=(7, 3.6), layout='constrained'); ax = fig.subplots()
     seen, words = over_seeds(table, x, y, by), not pd.api.types.is_numeric_dtype(table[x])
     places = {v: i for i, v in enumerate(dict.fromkeys(table[x]))} if words else {v: v for v in table[x]}
-    names = list(dict.fromkeys(table[by]))
+    names = list(dict.fromkeys(table[by])); colours = _colours(names)
     step = .5/len(names) if words else (max(places.values()) - min(places.values()))*.012
     for i, name in enumerate(names):
-        shift, colour, some, of = (i - (len(names) - 1)/2)*step, PALETTE[i % len(PALETTE)], table[table[by] == name], seen[seen[by] == name]
+        shift, colour, some, of = (i - (len(names) - 1)/2)*step, colours[name], table[table[by] == name], seen[seen[by] == name]
         if not words: of = of.sort_values(x)
         at = [places[v] + shift for v in of[x]]
         ax.errorbar(at, of['mean'], of['half'].fillna(0), fmt='o' if words else 'o-', color=colour, capsize=3, ms=5, label=str(name), zorder=3)
@@ -176,6 +176,11 @@ def study_figure(table:pd.DataFrame, # A row a run
     ax.set(xlabel=x, ylabel=y, title=f"{y} by {x}: mean over {_span(seen['seeds'])} seed(s), 95% interval")
     ax.grid(axis='y', color='#eeeeee'); ax.legend(title=by, loc='center left', bbox_to_anchor=(1, .5))
     return fig
+
+def _colours(names:list)->dict:
+    of = {n: COLOURS[who] for n in names for who, words in dict(teacher=('teacher',), mentor=('mentor',), vanilla=('vanilla', 'vanilla-kd'), student=('student', 'mentor-kd')).items() if str(n).lower() in words}
+    free = iter([c for c in PALETTE if c not in of.values()]*len(names))
+    return {n: of.get(n) or next(free) for n in names}
 
 def _span(numbers)->str: return str(min(numbers)) if min(numbers) == max(numbers) else f'{min(numbers)} to {max(numbers)}'
 
