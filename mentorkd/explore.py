@@ -147,8 +147,7 @@ def over_seeds(table:pd.DataFrame, # A row a run
     from scipy.stats import t
     if missing := [c for c in (x, y, by) if c not in table]: raise InputError(f"The table has no column {', '.join(missing)}", "There is nothing to draw", f"Choose among {', '.join(map(str, table.columns))}")
     keys = list(dict.fromkeys([by, x]))
-    seed = table['seed'] if 'seed' in table else pd.Series(0, table.index, name='seed')
-    each = table.groupby([*(table[k] for k in keys), seed], sort=False)[y].agg(['mean', 'size'])
+    each = table.assign(of_seed=table['seed'] if 'seed' in table else 0).groupby([*keys, 'of_seed'], sort=False)[y].agg(['mean', 'size'])
     rows = [dict(zip(keys, k if isinstance(k, tuple) else (k,))) | dict(mean=g['mean'].mean(), half=float(t.ppf(.975, len(g) - 1)*g['mean'].sem()) if len(g) > 1 else float('nan'), seeds=len(g), rows=int(g['size'].sum())) for k, g in each.groupby(level=keys, sort=False)]
     return pd.DataFrame(rows)
 
