@@ -28,7 +28,7 @@ BOXES = dict(
     teacher=Box(3.1, 2.7, 'teacher', 'a black-box LLM', COLOURS['teacher']),
     filter=Box(6.4, 2.7, 'D_teacher', 'rationales that are right', COLOURS['teacher'], 3.3),
     mentor=Box(3.1, 0, 'mentor', 'fine-tuned', COLOURS['mentor']),
-    augment=Box(6.4, 0, 'D_mentor', 'right and new, with soft labels', COLOURS['mentor'], 3.3),
+    augment=Box(6.4, 0, 'D_mentor', 'new ones, with soft labels', COLOURS['mentor'], 3.3),
     student=Box(10.5, 1.35, 'student', '(1 − λ)·L_rd + λ·L_sld', COLOURS['student'], 2.9))
 
 ARROWS = (('questions', 'teacher'), ('questions', 'mentor'), ('teacher', 'filter'), ('filter', 'mentor'), ('mentor', 'augment'), ('filter', 'student'), ('augment', 'student'))
