@@ -19,7 +19,7 @@ Row = dict[str, list[int]]
 def lengths(row:Row # Encoded, `08_models`
            )->tuple[int, int]: # Label and source, in tokens
     "What a row takes up in a batch."
-    return len(row['labels']), len(row['input_ids'])
+    return 0 if row['labels'][:1] == [IGNORE] else len(row['labels']), len(row['input_ids'])  # a decoder-only model's labels are its input
 
 def real_share(rows:list[Row] # Of one batch
               )->float: # 0 to 1
@@ -90,7 +90,7 @@ def padded_to_longest(rows:list[Row], # Encoded
                       pad:int, # Token id of padding
                      )->list[Row]: # All of one length
     "Pad the whole set to its longest row, as the authors' code does; for comparison alone."
-    label, source = (max(n) for n in zip(*map(lengths, rows)))
+    label, source = (max(len(r[k]) for r in rows) for k in ('labels', 'input_ids'))
     fill = lambda x, value, n: x + [value]*(n - len(x))
     return [r | dict(input_ids=fill(r['input_ids'], pad, source), attention_mask=fill(r['attention_mask'], 0, source), labels=fill(r['labels'], IGNORE, label)) for r in rows]
 

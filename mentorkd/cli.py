@@ -133,11 +133,15 @@ def _plan(**given)->str:
     return plan_table(s)
 
 def _search(methods:str, trials:int, space:list[str]|None, out:str, **given)->str:
-    from ast import literal_eval
     from mentorkd.search import PAPER, as_trials, search
-    if bad := [s for s in space or [] if '=' not in s]: raise InputError(f"--space {bad[0]}", "It says which values of which setting are tried", "Give it as in --space lr=5e-4,1e-3")
-    values = {n: literal_eval(f'({v},)') for n, v in (s.split('=') for s in space or [])}
-    return as_trials(search(methods.split(','), trials, values or PAPER, out, **given))
+    return as_trials(search(methods.split(','), trials, dict(map(_values, space or [])) or PAPER, out, **given), **given)
+
+def _values(text:str)->tuple[str, tuple]:
+    "A setting and the values to try, from NAME=X,Y."
+    name, _, values = text.partition('=')
+    kinds = {f.name: f.type for f in fields(Settings)}
+    try: return name, tuple(kinds[name](v) for v in values.split(','))
+    except (KeyError, ValueError, TypeError): raise InputError(f"--space {text}", "It says which values of which setting are tried", "Give the name of a setting and values of its kind, as in --space lr=5e-4,1e-3") from None
 
 COMMANDS = dict(search=_search, run=_run, predict=_predict, mark=_mark, tasks=_tasks, methods=_methods, annotate=_annotate, quote=_quote, plan=_plan, bench=_bench)
 

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from inspect import getsource, isfunction
 from pathlib import Path
 import torch
 from fastcore.basics import patch
@@ -29,7 +30,7 @@ from .models import Backbone, encode, load
 from .records import Attempt, Example, InputError, Question, digest, read_jsonl, write_jsonl
 from .runs import RunFolder, stage
 from .settings import Settings, identity, run_folder, settings, soft_form
-from .soft_labels import Form, make_soft_labels, open_soft_labels
+from .soft_labels import Form, label_tokens, make_soft_labels, open_soft_labels
 from .teacher import OpenAITeacher
 from .train import TrainSettings, train
 from .writing import ModelGenerator
@@ -57,7 +58,7 @@ class Distillation:
         for old in ('report.json', 'report.html'): (self.path/old).unlink(missing_ok=True)  # they describe what may now change
     def _strangers(self)->list[str]:
         named = [('annotation', self.teachers[0], self.s.teacher_samples), ('augmentation', self.augmenter, self.s.mentor_samples)]
-        train, test = self.questions['train'], self.questions['test']
+        train, test = self.data.split('train'), self.questions['test']
         there = [(what, g, n) for what, g, n in named if isinstance(g, Recorded)]
         notes = [f"{k} {what} rows belong to no train or test question and were not used" for what, g, _ in there if (k := g.strangers(train + test))]
         notes += [f"{k} {what} rows are beyond the first {n} of their question and were not used" for what, g, n in there if (k := g.surplus(train, n))]
@@ -153,11 +154,11 @@ def how_to_write(self:Distillation)->dict:
     return dict(max_new_tokens=s.max_new_tokens, temperature=s.temperature, top_k=s.top_k, batch_size=s.write_batch, max_length=s.max_length)
 
 @patch
-def writer(self:Distillation, model:str, key:str)->Generator:
+def writer(self:Distillation, model:str, key:str, greedy:bool|None=None)->Generator:
     "A trained model's folder as a generator, with this run's engine and number format."
     b = load(model, torch.bfloat16 if self.s.bf16 and has_bf16() and self.s.engine == 'torch' else torch.float32)
     def say(line): self.notes.append(line); self.say(line)
-    return generator(self.s.engine, b.to_device() if self.s.engine == 'torch' else b, key, say, **self.how_to_write())
+    return generator(self.s.engine, b.to_device() if self.s.engine == 'torch' else b, key, say, greedy=greedy, **self.how_to_write())
 
 @patch
 def fit(self:Distillation,
@@ -174,12 +175,17 @@ def fit(self:Distillation,
         soft = self.soft_labels() if t.lam > 0 else None
         done = train(backbone(self.s, model, self.texts, lora), rows, t, work/'checkpoints', dev_score(self), soft, how.objective, how.prepare, name)
         done.backbone.save(work/name)
-        training = dict(updates=t.updates, best_step=done.best_step, dev_accuracy=done.dev_accuracy, rows=done.encoded.counts() | dict(rows_left_out=len(rows) - done.encoded.labels_left_out - len(done.encoded.rows)), label_tokens=sum(len(r['labels']) for r in done.encoded.rows),
+        training = dict(updates=t.updates, best_step=done.best_step, dev_accuracy=done.dev_accuracy, rows=done.encoded.counts() | dict(rows_left_out=len(rows) - done.encoded.labels_left_out - len(done.encoded.rows)), label_tokens=sum(map(label_tokens, done.encoded.rows)),
                         curve=[{k: h[k] for k in CURVE if k in h} for h in done.history if 'loss' in h or 'eval_accuracy' in h])
         (work/name/'training.json').write_text(json.dumps(training, indent=1))
     s = self.s
-    key = digest(name, model_key(s, model, self.texts), lora and (lora, s.lora_alpha, s.lora_dropout, s.lora_targets, s.four_bit), [asdict(r) for r in rows], asdict(t), soft_key if t.lam > 0 else '', how.objective.__name__, [asdict(q) for q in self.questions[s.select]], s.max_new_tokens, s.extractor)
+    key = digest(name, model_key(s, model, self.texts), lora and (lora, s.lora_alpha, s.lora_dropout, s.lora_targets, s.four_bit), [asdict(r) for r in rows], asdict(t), soft_key if t.lam > 0 else '', _named(how), *([asdict(self.kind)] if s.questions else []), [asdict(q) for q in self.questions[s.select]], s.max_new_tokens, s.extractor)
     return stage(self.folder, name, key, [name], make)
+
+def _named(m:Method)->str:
+    "An objective by its name, and by its source if it is not of this package."
+    f = m.objective
+    return f.__name__ if getattr(f, '__module__', '').startswith('mentorkd.') else digest(*(getsource(x) if isfunction(x) else repr(x) for x in (f, m.prepare)))
 
 @patch
 def training(self:Distillation, name:str)->dict:
@@ -202,13 +208,13 @@ def settings_for(self:Distillation,
        )->TrainSettings: # As many updates as are fair
     "Training settings of a student."
     s, D_train = self.s, self.D_teacher + self.D_mentor
-    tokens = self.label_tokens(rows, D_train) if s.match == 'tokens' else (1., 1.)
+    tokens = self.mean_tokens(rows, D_train) if s.match == 'tokens' else (1., 1.)
     updates = matched(updates_for(len(D_train), s.epochs, s.updates, s.batch_size*s.accumulate), s.match, len(rows), len(D_train), s.batch_size*s.accumulate, tokens)
     soft = dict(lam=self.lam, tau=s.tau, tau_squared=s.tau_squared, kl_padding=s.kl_padding, kl_reverse=s.kl_reverse) if m.mentor and self.lam else {}
-    return TrainSettings(updates, lr=s.lr, alpha=s.alpha, together=m.together, **soft, **{n: getattr(s, n) for n in ALIKE})
+    return TrainSettings(updates, lr=s.lr, **(dict(alpha=s.alpha, together=m.together) if m.together > 1 else {}), **soft, **{n: getattr(s, n) for n in ALIKE})
 
 @patch
-def label_tokens(self:Distillation, *sets:list[Example])->tuple[float, ...]: # One a set
+def mean_tokens(self:Distillation, *sets:list[Example])->tuple[float, ...]: # One a set
     "Mean label tokens of a row."
     b = backbone(self.s, self.s.student, self.texts)
     return tuple(sum(len(b.tokenizer(e.label, verbose=False).input_ids) for e in rows)/len(rows) for rows in sets)
@@ -229,7 +235,7 @@ def augment(self:Distillation)->None:
     if s.crossfit and not self.augmenter: self.augmented = [a for k in range(s.crossfit) for a in self.cross_written(k)]
     else:
         key = self.augmenter.key if self.augmenter else self.written_by(self.mentor_key)
-        self.ask_stage('augment', 'mentor.jsonl', lambda: self.augmenter or self.writer(self.mentor, key), key, train if s.mentor_samples else [], 'mentor', s.mentor_samples)
+        self.ask_stage('augment', 'mentor.jsonl', lambda: self.augmenter or self.writer(self.mentor, key, greedy=False), key, train if s.mentor_samples else [], 'mentor', s.mentor_samples)
         self.augmented = self.attempts('mentor')
     drop = dict(none=(), exact=('exact',), near=('exact', 'near'))[s.duplicates]
     self.kept, self.duplicates = novel(self.usable(self.augmented), self.drawn, drop)
@@ -239,7 +245,7 @@ def augment(self:Distillation)->None:
 def written_by(self:Distillation, key:str)->str: # Digest
     "Names what a trained model writes."
     s = self.s
-    return digest(key, s.temperature, s.top_k, s.max_new_tokens, s.max_length, s.engine, s.bf16)
+    return digest(key, s.temperature, s.top_k, s.max_new_tokens, s.max_length, s.engine, s.bf16, *([s.write_batch] if s.engine == 'ctranslate2' else []))
 
 @patch
 def cross_written(self:Distillation, k:int)->list[Attempt]: # About the questions of fold k
@@ -249,7 +255,7 @@ def cross_written(self:Distillation, k:int)->list[Attempt]: # About the question
     rows = [e for e in self.D_teacher if e.id not in {q.id for q in fold}]
     if not rows: raise InputError(f"crossfit = {s.crossfit} leaves fold {k} without examples", "Its mentor would have nothing to learn from", "Give a smaller --crossfit or more questions")
     key = self.written_by(self.fit(f'mentor-{k}', s.student if own else s.mentor, s.student_lora if own else s.mentor_lora, rows, self.settings_for_mentor()))
-    self.ask_stage(f'augment-{k}', f'mentor-{k}.jsonl', lambda: self.writer(str(self.path/f'mentor-{k}'), key), key, fold if s.mentor_samples else [], 'mentor', s.mentor_samples)
+    self.ask_stage(f'augment-{k}', f'mentor-{k}.jsonl', lambda: self.writer(str(self.path/f'mentor-{k}'), key, greedy=False), key, fold if s.mentor_samples else [], 'mentor', s.mentor_samples)
     return self.attempts(f'mentor-{k}')
 
 # %% ../nbs/10f_distillation.ipynb #0d072bc1
@@ -262,7 +268,7 @@ def label_softly(self:Distillation)->None:
     name, k, taus = soft_form(s)
     form = Form(name, *((k, taus) if name == 'topk' else ()), bf16=s.bf16 and has_bf16())
     def make(work):
-        mentor = load(self.mentor).to_device()
+        mentor = load(self.mentor, torch.bfloat16 if form.bf16 else torch.float32).to_device()
         make_soft_labels(mentor, encode(mentor, rows, s.max_length, s.cut_labels).rows, work/'soft_labels', form)
     key = digest('soft_labels', self.mentor_key, [asdict(r) for r in rows], s.max_length, s.cut_labels, asdict(form))
     self.soft_key = digest(stage(self.folder, 'soft_labels', key, ['soft_labels'], make), s.soft_labels)

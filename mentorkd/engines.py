@@ -63,9 +63,10 @@ class CTranslate2Generator:
         top_k:int=50, # For n > 1; 0 means all
         batch_size:int=128, # Texts at once
         max_length:int=512, # Longest prompt, in tokens
+        greedy:bool|None=None, # Greedy for n = 1 unless told otherwise
         compute_type:str='float32', # int8 is faster and another model
     ):
-        self.backbone, self.max_new_tokens, self.temperature, self.top_k, self.batch_size, self.max_length = backbone, max_new_tokens, temperature, top_k, batch_size, max_length
+        self.backbone, self.max_new_tokens, self.temperature, self.top_k, self.batch_size, self.max_length, self.greedy = backbone, max_new_tokens, temperature, top_k, batch_size, max_length, greedy
         self.key, self.compute_type, self.folder = f'{key}:{max_new_tokens}:{temperature}:{top_k}:ctranslate2:{compute_type}:{batch_size}', compute_type, tempfile.TemporaryDirectory()
         convert(backbone, self.folder.name)
     def translator(self):
@@ -76,7 +77,7 @@ class CTranslate2Generator:
         "n texts a question, in the questions' order."
         import ctranslate2
         tok, step = self.backbone.tokenizer, 4*max(1, self.batch_size//max(1, n))
-        sampling = dict(num_hypotheses=n, sampling_topk=self.top_k or self.backbone.vocab_size, sampling_temperature=self.temperature) if n > 1 else {}
+        sampling = dict(num_hypotheses=n, sampling_topk=self.top_k or self.backbone.vocab_size, sampling_temperature=self.temperature) if not (n == 1 if self.greedy is None else self.greedy) else {}
         for block in (questions[i:i + step] for i in range(0, len(questions) if n else 0, step)):
             ctranslate2.set_random_seed(int(digest([q.id for q in block], n, seed, size=7), 16))
             prompts = [tok.convert_ids_to_tokens(prompt_ids(self.backbone, q.question, self.max_length)) for q in block]
@@ -94,17 +95,18 @@ class VLLMGenerator:
         top_k:int=50, # For n > 1; 0 means all
         batch_size:int=128, # vLLM chooses its own
         max_length:int=512, # Longest prompt, in tokens
+        greedy:bool|None=None, # Greedy for n = 1 unless told otherwise
     ):
         from vllm import LLM
         if backbone.seq2seq: raise InputError("vLLM with an encoder-decoder", "It writes with decoder-only models", "Use engine torch or ctranslate2")
-        self.backbone, self.max_new_tokens, self.temperature, self.top_k, self.max_length = backbone, max_new_tokens, temperature, top_k, max_length
+        self.backbone, self.max_new_tokens, self.temperature, self.top_k, self.max_length, self.greedy = backbone, max_new_tokens, temperature, top_k, max_length, greedy
         self.key, self.folder = f'{key}:{max_new_tokens}:{temperature}:{top_k}:vllm', tempfile.TemporaryDirectory()
         backbone.save(self.folder.name)
         self.llm = LLM(model=self.folder.name)
     def __call__(self, questions:list[Question], n:int=1, seed:int=0)->Iterator[list[str]]:
         "n texts a question, each question with a seed of its own."
         from vllm import SamplingParams
-        how = lambda q: SamplingParams(n=n, temperature=self.temperature if n > 1 else 0, top_k=self.top_k or -1, max_tokens=self.max_new_tokens, seed=int(digest(q.id, seed, size=7), 16))
+        how = lambda q: SamplingParams(n=n, temperature=0 if (n == 1 if self.greedy is None else self.greedy) else self.temperature, top_k=self.top_k or -1, max_tokens=self.max_new_tokens, seed=int(digest(q.id, seed, size=7), 16))
         prompts = [dict(prompt_token_ids=prompt_ids(self.backbone, q.question, self.max_length)) for q in questions]
         for i in range(0, len(questions) if n else 0, 512):  # what is written is kept, should the run be stopped
             for out in self.llm.generate(prompts[i:i + 512], [how(q) for q in questions[i:i + 512]]): yield [t.text for t in out.outputs]
@@ -123,7 +125,7 @@ def generator(engine:str, # torch, ctranslate2 or vllm
               key:str, # Names the weights
               say:Callable[[str], None]=print, # Called with a line if another engine has to do
               bf16:bool=False, # bfloat16 autocast, for torch
-              **how, # max_new_tokens, temperature, top_k, batch_size, max_length
+              **how, # max_new_tokens, temperature, top_k, batch_size, max_length, greedy
              )->ModelGenerator|CTranslate2Generator|VLLMGenerator: # A generator
     "A generator by its engine's name, or PyTorch's where that one cannot be trusted."
     check_engine(engine)

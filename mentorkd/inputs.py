@@ -16,7 +16,7 @@ from .generators import Generator, Recorded, ScriptedTeacher
 from .journal import recording
 from .losses import check_vocabularies
 from .methods import method
-from .models import Backbone, LoRA, add_lora, from_scratch, load, load_config
+from .models import Backbone, LoRA, add_lora, check_targets, from_scratch, load, load_config, skeleton
 from .records import InputError, Question, digest
 from .settings import Settings
 from .tasks import EMBEDDED, TaskData, answer_kind, load_questions, load_task, read_released
@@ -76,7 +76,9 @@ def backbone(s:Settings, # Of the run
     "A model by name, with LoRA when it is asked for."
     b = from_scratch(name, texts, s.seed) if is_scratch(s, name) else load(name, torch.bfloat16 if s.bf16 and lora else torch.float32, s.four_bit)
     torch.manual_seed(s.seed)  # adapters start from random weights
-    return add_lora(b, LoRA(lora, s.lora_alpha, s.lora_dropout, tuple(s.lora_targets.split(',')))) if lora else b
+    return add_lora(b, _lora(s, lora)) if lora else b
+
+def _lora(s:Settings, rank:int)->LoRA: return LoRA(rank, s.lora_alpha, s.lora_dropout, tuple(s.lora_targets.split(',')))
 
 # %% ../nbs/10d_inputs.ipynb #22860f1c
 def _shared(*names:str)->int|None:
@@ -88,13 +90,18 @@ def check_models(s:Settings # Of the run
                 )->None: # Or an error
     "Find a model that cannot be loaded, or soft labels that cannot be compared, before anything is trained."
     m = method(s.method)
-    mentor = s.mentor_checkpoint or (s.student if m.own_size else s.mentor)
-    names = [n for n in (mentor, s.student) if not is_scratch(s, n)]
+    mentors = [s.mentor_checkpoint or (s.student if m.own_size else s.mentor)] if m.mentor or m.data and (s.match != 'updates' or s.epochs) else []
+    names = [n for n in (*mentors, *([s.student] if m.data else [])) if not is_scratch(s, n)]
     sizes, soft = [load_config(n).vocab_size for n in names], m.mentor and (s.lam if m.lam is None else m.lam) > 0
-    if s.four_bit and not (s.student_lora and s.mentor_lora): raise InputError("four_bit without adapters", "Weights in 4 bits cannot be trained", "Give --student-lora and --mentor-lora a rank")
+    if s.batch_size % m.together: raise InputError(f"batch_size = {s.batch_size} with {m.name}", f"{m.together} of its rows stay together", f"Give --batch-size a multiple of {m.together}")
+    lora = dict(zip((*mentors, s.student), (s.student_lora if m.own_size else s.mentor_lora, s.student_lora) if mentors else (s.student_lora,)))
+    for n in (n for n in names if lora[n] and n != s.mentor_checkpoint): check_targets(skeleton(n), _lora(s, lora[n]))
+    if s.four_bit and not all(lora.values()): raise InputError("four_bit without adapters", "Weights in 4 bits cannot be trained", "Give --student-lora and --mentor-lora a rank")
     check_engine(s.engine)
     if s.engine == 'vllm' and any(load_config(n).is_encoder_decoder for n in names): raise InputError("engine = vllm with an encoder-decoder", "It writes with decoder-only models", "Use engine torch or ctranslate2")
     if int(os.environ.get('WORLD_SIZE', 1)) > 1: raise InputError(f"A run in {os.environ['WORLD_SIZE']} processes", "They would write into one folder", "Start it in one; `train` is what several processes can share")
-    if soft and len(sizes) == 2: check_vocabularies(*sizes, None if sizes[0] == sizes[1] else _shared(*names))
+    if soft and len(sizes) == 2:
+        check_vocabularies(*sizes, shared := _shared(*names))
+        if shared is None: raise InputError(f"{names[0]} and {names[1]} both have {sizes[0]} entries, but not the same ones", "Soft labels are compared token by token", "Choose mentor and student of one family, or set --lam 0")
     if soft and len(sizes) == 1 and not s.mentor_checkpoint:
         raise InputError(f"{names[0]} has a vocabulary of its own and the other model's is made of these texts", "Soft labels are compared token by token", "Choose mentor and student of one family, or set --lam 0")

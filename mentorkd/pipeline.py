@@ -7,7 +7,7 @@ __all__ = ['counts', 'all_notes', 'write_report', 'curves', 'cases', 'Result', '
 
 # %% ../nbs/11_pipeline.ipynb #adf4f77c
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from transformers import AutoTokenizer
@@ -17,7 +17,7 @@ from .distillation import Distillation
 from .evaluate import accuracy, by_extractor, compare
 from .inputs import is_scratch
 from .losses import effective_weights
-from .records import Attempt, Question, atomic_path
+from .records import Attempt, InputError, Question, atomic_path
 from .report import as_html, as_text
 from .settings import settings
 from .teacher import OpenAITeacher
@@ -44,7 +44,8 @@ def all_notes(d:Distillation, # A finished run
              )->list[str]: # Sentences
     "What there is to know about a run besides its figures."
     notes = list(d.notes)
-    scratch = [w for w, there in dict(mentor=d.mentor and not d.s.mentor_checkpoint, student=d.method.data).items() if there and is_scratch(d.s, getattr(d.s, w))]
+    names = dict(mentor=d.mentor and not d.s.mentor_checkpoint and (d.s.student if d.method.own_size else d.s.mentor), student=d.method.data and d.s.student)
+    scratch = [w for w, name in names.items() if name and is_scratch(d.s, name)]
     if scratch: notes.append(f"{' and '.join(scratch)} started from random weights over a small vocabulary of these texts: accuracy near chance is to be expected")
     if counts['test_questions_cut']: notes.append(f"{counts['test_questions_cut']} test questions are longer than {d.s.max_length} tokens and were cut")
     if counts['test_questions_not_carried']: notes.append(f"{counts['test_questions_not_carried']} test questions hold text that the tokenizer cannot carry")
@@ -66,13 +67,14 @@ def write_report(d:Distillation # A finished run
         dollars=json.loads((d.path/'annotation.json').read_text())['dollars'] if isinstance(d.teachers[0], OpenAITeacher) else 0.,
         seconds={n: t for n, t in d.folder.seconds.items() if n in d.folder.used}, settings=asdict(d.s))
     with atomic_path(d.path/'report.json') as tmp: tmp.write_text(json.dumps(report, indent=1, ensure_ascii=False))
-    with atomic_path(d.path/'report.html') as tmp: tmp.write_text(as_html(report, curves(d.path), cases(marks, d.questions['test'])))
+    with atomic_path(d.path/'report.html') as tmp: tmp.write_text(as_html(report, curves(d.path, counted['updates']), cases(marks, d.questions['test'])))
     return report
 
-def curves(path:Path # A run folder
+def curves(path:Path, # A run folder
+           models:Iterable[str]=('mentor', 'vanilla', 'student'), # Of this run; others may be there from an earlier one
           )->dict[str, list[dict]]: # Model → logged values
     "The learning curves that stand beside the models."
-    return {w: json.loads((path/w/'training.json').read_text())['curve'] for w in ('mentor', 'vanilla', 'student') if (path/w/'training.json').exists()}
+    return {w: json.loads((path/w/'training.json').read_text())['curve'] for w in ('mentor', 'vanilla', 'student') if w in models and (path/w/'training.json').exists()}
 
 def cases(marks:dict[str, list[Attempt]], # Who → attempts on test
           questions:list[Question], # Of test
@@ -92,11 +94,12 @@ class Result:
     path: Path # The run folder
     report: dict # What report.json holds
     def __repr__(self)->str: return as_text(self.report)
-    def _repr_html_(self)->str: return as_html(self.report, curves(self.path), full=False)
+    def _repr_html_(self)->str: return as_html(self.report, curves(self.path, self.report['counts']['updates']), full=False)
     @property
     def student(self):
         "The trained student; `student.answer(question)` asks it."
         from mentorkd.predict import Student
+        if self.report['student'] is None: raise InputError(f"A run of method {self.report['method']}", "It has no student to ask", "Run another method")
         return Student(self.path)
 
 def run(preset:str='tiny', # tiny, small or xl

@@ -66,7 +66,7 @@ class Settings:
     four_bit: bool = False # Weights under the adapters in 4 bits (bitsandbytes, on a GPU)
     checkpointing: bool = False # Compute activations twice to save memory
     updates: int = 400 # Optimizer steps of the student and of Vanilla-KD alike, unless epochs is given
-    epochs: float = 0. # Rounds over D_train, if above 0; Vanilla-KD gets as many updates
+    epochs: float = 0. # Rounds over D_train, if above 0; what other methods get then says match
     lr: float = 1e-3 # Peak learning rate of the student
     lam: float = .3 # λ of equation 5: weight of the soft labels, 0 to 1
     tau: float = 1. # Temperature of equation 3, above 0
@@ -112,11 +112,14 @@ def check_settings(s:Settings # To check
         if not low <= value <= high: raise InputError(f"{name} = {value}", WHY.get(name, "No run could use it"), f"Give --{name.replace('_', '-')} a value from {low:g} to {high:g}")
     for name, known in dict(extractor=EXTRACTORS, label_style=MARKS, duplicates=('none', 'exact', 'near'), preset=PRESETS,
                             engine=('torch', 'ctranslate2', 'vllm'), soft_labels=('hidden', 'topk', 'renormalised', 'live'), behaviour=BEHAVIOURS,
-                            match=('updates', 'tokens', 'epochs'), golds=('mended', 'released'), select=('dev', 'test'), keep=('best', 'last'), pad=('batch', 'set')).items():
+                            match=('updates', 'tokens', 'epochs'), golds=('mended', 'released'), select=('dev', 'test'), keep=('best', 'last'), schedule=('linear', 'cosine', 'constant', 'constant_with_warmup', 'cosine_with_restarts', 'polynomial'), pad=('batch', 'set')).items():
         if getattr(s, name) not in known: raise InputError(f"{name} = {getattr(s, name)!r}", "It is not known", f"Use one of {', '.join(known)}")
     if s.questions and not s.answer_kind: raise InputError("--questions without --answer-kind", "Answers could not be read", "Give --answer-kind number, choice, yesno or text")
     if s.token_budget and (s.epochs or s.mentor_epochs): raise InputError(f"token_budget = {s.token_budget} with epochs", "How many updates a round takes is then known only from the texts", "Give --updates and --mentor-updates, with --epochs 0 --mentor-epochs 0")
     if s.kl_padding and s.soft_labels != 'live': raise InputError(f"kl_padding with soft_labels = {s.soft_labels}", "Soft labels on disk hold no padding", "Give --soft-labels live")
+    if s.kl_reverse and s.soft_labels in ('topk', 'renormalised'): raise InputError(f"kl_reverse with soft_labels = {s.soft_labels}", "The k tokens do not say enough for that direction", "Take --soft-labels hidden or live")
+    if s.crossfit and s.augmentations: raise InputError(f"crossfit = {s.crossfit} with augmentations", "Nobody would write that has not written already", "Leave one of them out")
+    if s.match == 'tokens' and s.token_budget: raise InputError("match = tokens with token_budget", "Updates of so many tokens are equal in tokens already", "Leave --match at updates")
     if s.crossfit == 1: raise InputError("crossfit = 1", "Its only mentor would have no questions left to learn from", "Give 0 for one mentor of all questions, or 2 at least")
     if s.max_usd is not None and not (s.teacher or '').startswith('openai:'): raise InputError(f"max_usd = {s.max_usd} with teacher {s.teacher}", "No other teacher costs anything", "Leave it out, or give --teacher openai:MODEL")
     if s.soft_labels == 'topk' and s.tau not in soft_form(s)[2]: raise InputError(f"tau = {s.tau} is not among soft_taus {s.soft_taus}", "The k likeliest tokens serve those temperatures alone", "Add it to --soft-taus, or take --soft-labels hidden or renormalised")
@@ -127,7 +130,8 @@ def soft_form(s:Settings # Of the run
              )->tuple[str, int, tuple[float, ...]]: # Name, k and temperatures, as `08b_soft_labels` takes them
     "What is kept of the mentor's distributions."
     try: taus = tuple(float(t) for t in s.soft_taus.split(','))
-    except ValueError: raise InputError(f"soft_taus = {s.soft_taus!r}", "Temperatures are numbers", "Give them with commas, as in 1,1.5,2,4") from None
+    except ValueError: taus = (0.,)
+    if min(taus) <= 0: raise InputError(f"soft_taus = {s.soft_taus!r}", "Temperatures are numbers above 0", "Give them with commas, as in 1,1.5,2,4")
     return 'topk' if s.soft_labels == 'renormalised' else s.soft_labels, s.soft_k, taus
 
 # %% ../nbs/10b_settings.ipynb #ab000002

@@ -84,7 +84,7 @@ class Batch:
 def rd_and_sld(b:Batch, # Of the student
                s:TrainSettings, # λ and τ
               )->Loss: # In nats a token
-    "(1 − λ)·L_rd + λ·L_sld (equation 5): the objective of every method of the paper."
+    "(1 − λ)·L_rd + λ·L_sld (equation 5): the objective of every method but MCC-KD."
     real = label_mask(b.labels)
     return block_loss(b.hidden[real], b.head.weight, b.labels[real], b.soft, s.lam, s.tau, s.tau_squared, b.n_tokens, b.head.bias, s.block, b.shared, s.kl_reverse)
 
@@ -108,7 +108,8 @@ class DistillationTrainer(Seq2SeqTrainer):
     def get_train_dataloader(self)->DataLoader:
         "The batches of the whole run, as planned."
         m, world, k = self.mix, self.args.world_size, self.mix.together
-        plan = batches_for(self.train_dataset[::k], m.updates, m.batch_size//k, m.accumulate*world, self.args.process_index, world, m.seed, m.token_budget//k, m.group_by_length)
+        sets = [{c: k*max((r[c] for r in self.train_dataset[i:i + k]), key=len) for c in ('labels', 'input_ids')} for i in range(0, len(self.train_dataset), k)]
+        plan = batches_for(sets, m.updates, m.batch_size//k, m.accumulate*world, self.args.process_index, world, m.seed, m.token_budget, m.group_by_length)
         return DataLoader(self.train_dataset, batch_sampler=[[k*i + j for i in b for j in range(k)] for b in plan], collate_fn=self.data_collator)
     def get_decay_parameter_names(self, model):
         "All of them, if the authors' exclusions that match no name of T5 are asked for."
@@ -117,8 +118,8 @@ class DistillationTrainer(Seq2SeqTrainer):
         "The objective over the tokens of the whole update."
         labels, index = inputs['labels'], inputs['index'].tolist()
         given = {k: inputs[k] for k in ('input_ids', 'attention_mask', 'decoder_input_ids') if k in inputs} | dict(use_cache=False)
-        self.positions[0] += int(inputs['attention_mask'].sum() + label_mask(labels).sum())
-        self.positions[1] += inputs['attention_mask'].numel() + labels.numel()
+        self.positions[0] += int(inputs['attention_mask'].sum() + label_mask(labels).sum()*self.seq2seq)
+        self.positions[1] += inputs['attention_mask'].numel() + labels.numel()*self.seq2seq
         with self.dropout(): loss, outputs = (self._by_blocks if self.mix.block else self._plainly)(model, given, labels, index, num_items_in_batch)
         self.parts.append(torch.stack([loss.rd, loss.sld]))
         total = loss.total*(self.accelerator.num_processes if num_items_in_batch is not None else 1)
@@ -180,7 +181,7 @@ class Bar(TrainerCallback):
 @dataclass
 class Trained:
     "A trained backbone and how it got there."
-    backbone: Backbone = field(repr=False) # With the weights that were best on dev
+    backbone: Backbone = field(repr=False) # With the weights that were best on dev, or the last
     encoded: Encoded # What became of the examples
     history: list[dict] = field(repr=False) # Logged values by step
     best_step: int # Update whose weights these are
@@ -266,7 +267,7 @@ def train(backbone:Backbone, # Changed in place
     if prepare: encoded.rows = prepare(backbone, encoded, rows)
     if not encoded.rows: raise InputError(f"None of {len(rows)} labels fits into {s.max_length} tokens", "There is nothing to train on", "Raise max_length")
     check_soft_labels(backbone, mentor, encoded.rows, s)
-    if not s.block and objective is not rd_and_sld: raise InputError(f"An objective of its own for {backbone.name}, whose logits are not its head's output alone", "It is given hidden states, and they would not give these logits", "Choose another model or another method")
+    if not s.block and objective is not rd_and_sld: raise InputError(f"An objective of its own with the plain losses ({'kl_padding' if s.kl_padding else 'block = 0' if not settings.block else f'the logits of {backbone.name} are not its head alone'})", "It is given hidden states and not logits", "Choose another model or another method, or leave that out")
     data = [r | dict(index=i) for i, r in enumerate(encoded.rows if s.pad == 'batch' else padded_to_longest(encoded.rows, backbone.tokenizer.pad_token_id))]
     if s.checkpointing: backbone.model.gradient_checkpointing_enable(dict(use_reentrant=False)); backbone.model.enable_input_require_grads()
     if s.fast_forward: fuse(backbone.model)

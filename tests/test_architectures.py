@@ -1,13 +1,14 @@
 "Every family of models goes through the same loop: trained with soft labels, with adapters, saved, and made to write."
 import pytest
 import torch
+from tokenizers.processors import TemplateProcessing
 from transformers import Gemma2Config, Gemma2ForCausalLM, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM, T5Config, T5ForConditionalGeneration
 
 from mentorkd.answers import KINDS
 from mentorkd.attempts import ask, draw, examples
 from mentorkd.generators import ScriptedTeacher
 from mentorkd.methods import of_pairs, Material, rd_and_consistency, with_answers
-from mentorkd.models import Backbone, LoRA, add_lora, load
+from mentorkd.models import Backbone, LoRA, add_lora, encode, load
 from mentorkd.tasks import load_task
 from mentorkd.train import TrainSettings, train
 from mentorkd.writing import ModelGenerator
@@ -17,7 +18,7 @@ T5 = dict(d_model=32, d_kv=16, d_ff=48, num_layers=2, num_heads=2, decoder_start
 MADE = {
     't5': (lambda v: T5ForConditionalGeneration(T5Config(vocab_size=v, **T5)), ('q', 'v')),
     'flan-t5': (lambda v: T5ForConditionalGeneration(T5Config(vocab_size=v, feed_forward_proj='gated-gelu', tie_word_embeddings=False, **T5)), ('q', 'v')),
-    'gpt2': (lambda v: GPT2LMHeadModel(GPT2Config(vocab_size=v, n_embd=32, n_layer=2, n_head=2, n_positions=256, bos_token_id=1, eos_token_id=1, pad_token_id=0)), ('lm_head',)),
+    'gpt2': (lambda v: GPT2LMHeadModel(GPT2Config(vocab_size=v, n_embd=32, n_layer=2, n_head=2, n_positions=256, bos_token_id=1, eos_token_id=1, pad_token_id=0)), ('c_attn',)),
     'llama': (lambda v: LlamaForCausalLM(LlamaConfig(vocab_size=v, **SMALL)), ('q_proj', 'v_proj')),
     'qwen2': (lambda v: Qwen2ForCausalLM(Qwen2Config(vocab_size=v, **SMALL)), ('q_proj', 'v_proj')),
     'gemma2': (lambda v: Gemma2ForCausalLM(Gemma2Config(vocab_size=v, head_dim=16, **SMALL)), ('q_proj', 'v_proj'))}
@@ -67,6 +68,18 @@ def test_two_rationales_agree_more(family, rows, tmp_path):
     s = TrainSettings(updates=20, batch_size=8, evals=1, lr=5e-3, together=2, alpha=1.)
     sld = lambda alpha: [h['sld'] for h in train(made(family, 1), pairs, TrainSettings(**{**s.__dict__, 'alpha': alpha}), tmp_path/str(alpha), objective=rd_and_consistency, prepare=with_answers).history if 'sld' in h]
     assert sum(sld(1.)[-5:]) < sum(sld(0.)[-5:])
+
+
+def test_a_token_that_begins_a_text_is_not_learned(rows):
+    b = made('llama', 1)
+    plain = encode(b, rows[1]).rows
+    b.tokenizer.bos_token = '<unk>'
+    b.tokenizer._tokenizer.post_processor = TemplateProcessing(single='<unk> $A', special_tokens=[('<unk>', b.tokenizer.bos_token_id)])
+    bos, led = b.tokenizer.bos_token_id, encode(b, rows[1]).rows
+    assert all(r['input_ids'][0] == bos and r['input_ids'].count(bos) == 1 for r in led)
+    assert [[t for t in r['labels'] if t >= 0] for r in led] == [[t for t in r['labels'] if t >= 0] for r in plain]
+    pairs = of_pairs(Material(rows[0], rows[1], []))
+    assert len(with_answers(b, encode(b, pairs), pairs)) == len(pairs)
 
 
 def test_a_vocabulary_padded_further_changes_nothing(rows, tmp_path):
