@@ -163,7 +163,7 @@ PRESETS = {
     'tiny': {},
     'small': dict(mentor='google/flan-t5-large', student='google/flan-t5-small', mentor_epochs=10, epochs=20, lr=3e-4, mentor_lr=1e-4, batch_size=8, max_new_tokens=512, write_batch=192, evals=10, bf16=True, group_by_length=True),
     'xl': dict(mentor='google/flan-t5-xxl', student='google/flan-t5-xl', mentor_lora=128, student_lora=64, mentor_epochs=18, epochs=18, lr=3e-4, mentor_lr=3e-4, batch_size=2,
-               accumulate=4, max_new_tokens=512, write_batch=16, evals=9, bf16=True, group_by_length=True, label_style='sentence')}
+               accumulate=4, max_new_tokens=512, write_batch=16, evals=9, bf16=True, group_by_length=True, checkpointing=True, label_style='sentence')}
 
 def check_teacher(s:Settings # With task, teacher and annotations
                  )->None: # Or an error
