@@ -14,7 +14,6 @@ from .answers import AnswerKind
 from .attempts import mark_text
 from .batch import BatchTeacher
 from .budget import Price, batch_share, price_of
-from .journal import Journal
 from .prompts import answer_prompt, reasoning_prompt
 from .records import Attempt, InputError, Question, atomic_path, write_jsonl
 from .teacher import OpenAITeacher, worked_examples
