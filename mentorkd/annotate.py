@@ -116,15 +116,17 @@ def quote(questions:list[Question], # To be asked
           pilot:list[dict]=(), # Journal rows of some of the questions
           shots:str='', # Worked examples before each question
           answer_tokens:int=32, # Of an answer
+          until_correct:int=0, # As for `annotate`: from so many samples a question
+          tries:int=12, # up to so many
          )->dict: # calls; tokens, dollars and hours from … to
     "What a run will cost: nothing is asked."
     if price is None: raise InputError(f"No price is known for {model}", "The run's cost cannot be said", "Give --price-read and --price-written, in dollars a million tokens")
-    samples = n*len(questions)
+    few, many = (k*len(questions) for k in ((until_correct, tries) if until_correct else (n, n)))  # samples
     read, how = count_tokens([p for q in questions for p in (shots + reasoning_prompt(q.question), shots + answer_prompt(q.question, ''))], model)
-    tokens = [(n*read + samples*w, samples*(w + v)) for w, v in ((8, 1), (max_tokens, answer_tokens))]  # the rationale is read again for the answer
+    tokens = [(k*read//len(questions) + k*w, k*(w + v)) for k, w, v in ((few, 8, 1), (many, max_tokens, answer_tokens))]  # the rationale is read again for the answer
     (reads, writes), dollars = zip(*tokens), tuple(price.of(*t) for t in tokens)
-    if tried := _pilot_means(pilot, price): reads, writes, dollars = ([samples*x for x in _interval(column)] for column in zip(*tried.values())); how = f'a pilot of {len(tried)} questions'
-    return dict(model=model, questions=len(questions), calls=2*samples, read=tuple(reads), written=tuple(writes), dollars=tuple(dollars), dollars_batch=tuple(batch_share()*d for d in dollars), hours=tuple(2*samples/a_second/3600/share for share in (1, .9)), a_second=a_second, counted_by=how)
+    if tried := _pilot_means(pilot, price): reads, writes, dollars = ((few*low, many*high) for low, high in map(_interval, zip(*tried.values()))); how = f'a pilot of {len(tried)} questions'
+    return dict(model=model, questions=len(questions), calls=(2*few, 2*many), read=tuple(reads), written=tuple(writes), dollars=tuple(dollars), dollars_batch=tuple(batch_share()*d for d in dollars), hours=(2*few/a_second/3600, 2*many/(.9*a_second)/3600), a_second=a_second, counted_by=how)
 
 def _pilot_means(rows, price)->dict[str, tuple[float, ...]]:
     "Tokens read and written and dollars of a question's samples, of two questions or more; half a sample does not count."
@@ -142,7 +144,7 @@ def as_quote(q:dict # Of `quote`
             )->str: # Lines
     "A quote to read."
     money = lambda x: range_of(x, '.2f' if x[1] >= 1 else '.4f')
-    range_of = lambda x, form: f"{x[0]:{form}} to {x[1]:{form}}"
-    return '\n'.join([f"{q['questions']} questions to {q['model']}: {q['calls']} calls, tokens read {range_of(q['read'], ',.0f')}, written {range_of(q['written'], ',.0f')} ({q['counted_by']})",
+    range_of = lambda x, form: f"{x[0]:{form}} to {x[1]:{form}}" if x[0] != x[1] else f"{x[0]:{form}}"
+    return '\n'.join([f"{q['questions']} questions to {q['model']}: {range_of(q['calls'], ',')} calls, tokens read {range_of(q['read'], ',.0f')}, written {range_of(q['written'], ',.0f')} ({q['counted_by']})",
         f"  dollars {money(q['dollars'])}; by a batch endpoint {money(q['dollars_batch'])}",
         f"  hours {range_of(q['hours'], '.2f')} at {q['a_second']:g} requests a second; a batch may take 24 for each stage"])
