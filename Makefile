@@ -7,7 +7,7 @@ READY   = $(VENV)/.ready
 # One thread a worker: the tiny models are too small for more
 TESTENV = PATH="$(abspath $(BIN)):$$PATH" OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1
 
-.PHONY: run test lab docs tiny study speed soft-labels faithfulness readme
+.PHONY: run test lab docs tiny study speed soft-labels faithfulness paid-once readme
 run: $(READY)
 	$(BIN)/mentorkd run
 test: $(READY)
@@ -29,6 +29,8 @@ soft-labels: $(READY)
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace nbs/analysis/soft_labels.ipynb
 faithfulness: $(READY)
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace nbs/analysis/faithfulness.ipynb
+paid-once: $(READY)
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace nbs/analysis/paid_once.ipynb
 study: $(READY)
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace nbs/tutorials/end_to_end.ipynb
 

@@ -6,7 +6,7 @@
 __all__ = ['Annotated', 'annotate', 'paid_rows', 'paid_teacher', 'count_tokens', 'quote', 'as_quote']
 
 # %% ../nbs/06c_annotate.ipynb #6c0a0004
-import statistics
+import json, statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +14,8 @@ from .answers import AnswerKind
 from .attempts import mark_text
 from .batch import BatchTeacher
 from .budget import Price, batch_share, price_of
-from .journal import Journal
 from .prompts import answer_prompt, reasoning_prompt
-from .records import Attempt, InputError, Question, write_jsonl
+from .records import Attempt, InputError, Question, atomic_path, write_jsonl
 from .teacher import OpenAITeacher, worked_examples
 
 # %% ../nbs/06c_annotate.ipynb #6c0a0010
@@ -30,12 +29,12 @@ class Annotated:
         r, money = self.report, lambda x: 'unknown' if x is None else f'${x:.4f}'
         return '\n'.join([f"{r['attempts']} attempts at {r['questions']} questions: {r['correct']} correct, {r['solved']} questions with at least one, {r['never']} with none",
             f"yield by sample: {', '.join(f'{x:.0%}' for x in r['yield'])}", f"tokens read {r['read']}, written {r['written']}; dollars of these rows {money(r['dollars'])}, a correct rationale {money(r['dollars_per_correct'])}",
-            f"requests of which nobody knows whether they were paid: {r['in_flight']}, at most {money(r['in_flight_dollars'])}"] + [f"{r[k]} {what}" for k, what in (('failed', 'questions had requests that failed'), ('cut', 'completions were cut at their limit (--max-tokens, --answer-tokens)'), ('empty', 'completions had no content')) if r[k]])
+            f"requests of which nobody knows whether they were paid: {r['in_flight']}, at most {money(r['in_flight_dollars'])}"] + [f"{r[k]} {what}" for k, what in (('failed', f"questions were set aside ({next(iter(r['errors'].values()), '')}); report.json names them"), ('cut', 'completions were cut at their limit (--max-tokens, --answer-tokens)'), ('empty', 'completions had no content')) if r[k]])
 
 def annotate(questions:list[Question], # With gold answers
              kind:AnswerKind, # Of the answers
              teacher:OpenAITeacher, # With a journal
-             out:str|Path, # Folder for teacher.jsonl
+             out:str|Path, # Folder for teacher.jsonl and report.json
              n:int=6, # Samples a question
              until_correct:int=0, # Stop asking a question that has so many correct; 0 asks n of each
              tries:int=12, # Samples a question at most, with until_correct
@@ -43,7 +42,7 @@ def annotate(questions:list[Question], # With gold answers
              extractor:str='strict', # How answers are read
              progress:Callable[[int, int, int], None]=lambda done, total, correct: None, # Called after each sample: done, asked for in this round, correct among the done
             )->Annotated: # With its report
-    "Ask the teacher, mark what it says, write teacher.jsonl."
+    "Ask the teacher, mark what it says, write it down with a report."
     if not questions or n < 1 or until_correct < 0 or tries < until_correct: raise InputError(f"{len(questions)} questions, n = {n}, until_correct = {until_correct}, tries = {tries}", "There would be nothing to ask, or too little", "Give questions, n from 1, and tries from until_correct")
     found, stopped = [{} for _ in questions], None
     correct = lambda i: sum(a.ok for a in found[i].values())
@@ -59,8 +58,10 @@ def annotate(questions:list[Question], # With gold answers
                 progress(done, len(jobs), right)
         except InputError as e: stopped = e  # what was paid for in later rounds still comes
     attempts = [f[s] for f in found for s in sorted(f)]
+    report = _report(questions, attempts, teacher)
     write_jsonl(Path(out)/'teacher.jsonl', attempts)
-    return Annotated(attempts, _report(questions, attempts, teacher), stopped)
+    with atomic_path(Path(out)/'report.json') as tmp: tmp.write_text(json.dumps(report, indent=1), encoding='utf-8')
+    return Annotated(attempts, report, stopped)
 
 def paid_rows(teacher:OpenAITeacher # With a journal
              )->list[dict]: # Completions of the requests it made, from this run or an earlier one
@@ -77,12 +78,13 @@ def _dollars_a_sample(teacher, questions)->dict[str, float]:
 
 def _report(questions, attempts, teacher)->dict:
     kept, rows = [a for a in attempts if a.ok], paid_rows(teacher)
+    unsolved = sorted({q.id for q in questions} - {a.id for a in kept})
     known = rows and all(r['dollars'] is not None for r in rows)
     dollars, in_flight = sum(r['dollars'] for r in rows) if known else None, teacher.journal.open_intents if teacher.journal else []
     by_sample = [[a.ok for a in attempts if a.sample == s] for s in range(1 + max((a.sample for a in attempts), default=-1))]
-    return dict(questions=len(questions), attempts=len(attempts), correct=len(kept), solved=len({a.id for a in kept}), never=len({q.id for q in questions} - {a.id for a in kept}), failed=len(teacher.failed),
+    return dict(questions=len(questions), attempts=len(attempts), correct=len(kept), solved=len({a.id for a in kept}), never=len(unsolved), failed=len(teacher.failed),
         **{'yield': [sum(x)/len(x) for x in by_sample if x]}, read=sum(r['read'] for r in rows), written=sum(r['written'] for r in rows), cut=sum(r.get('finish') == 'length' for r in rows), empty=sum(not r['text'].strip() for r in rows), dollars=dollars, dollars_per_correct=dollars/len(kept) if known and kept else None,
-        in_flight=len(in_flight), in_flight_dollars=sum(r['most'] for r in in_flight) if all(r['most'] is not None for r in in_flight) else None)
+        in_flight=len(in_flight), in_flight_dollars=sum(r['most'] for r in in_flight) if all(r['most'] is not None for r in in_flight) else None, unsolved=unsolved, errors=teacher.failed)
 
 # %% ../nbs/06c_annotate.ipynb #6c0a0021
 def paid_teacher(model:str, # As the endpoint names it
@@ -114,26 +116,35 @@ def quote(questions:list[Question], # To be asked
           pilot:list[dict]=(), # Journal rows of some of the questions
           shots:str='', # Worked examples before each question
           answer_tokens:int=32, # Of an answer
-         )->dict: # calls, tokens, dollars and hours, with a range
+          until_correct:int=0, # As for `annotate`: from so many samples a question
+          tries:int=12, # up to so many
+         )->dict: # calls; tokens, dollars and hours from … to
     "What a run will cost: nothing is asked."
     if price is None: raise InputError(f"No price is known for {model}", "The run's cost cannot be said", "Give --price-read and --price-written, in dollars a million tokens")
-    samples = n*len(questions)
+    few, many = (k*len(questions) for k in ((until_correct, tries) if until_correct else (n, n)))  # samples
     read, how = count_tokens([p for q in questions for p in (shots + reasoning_prompt(q.question), shots + answer_prompt(q.question, ''))], model)
-    per = {}  # both stages of a sample, or it does not count
-    for r in pilot: per.setdefault((r['id'], r['sample']), []).append(price.of(r['read'], r['written']))
-    costs = {}
-    for (i, _), c in per.items():
-        if len(c) == 2: costs.setdefault(i, []).append(sum(c))
-    if len(costs) > 1:
-        means = [statistics.mean(c) for c in costs.values()]
-        mean, half = statistics.mean(means), 1.96*statistics.stdev(means)/len(means)**.5
-        low, high, how = samples*max(0., mean - half), samples*(mean + half), f'a pilot of {sum(map(len, costs.values()))} samples'
-    else: low, high = (price.of(n*read + samples*w, samples*(w + v)) for w, v in ((8, 1), (max_tokens, answer_tokens)))  # the rationale is read again for the answer
-    return dict(model=model, questions=len(questions), calls=2*samples, tokens_read=n*read, dollars=(low, high), dollars_batch=(low*batch_share(), high*batch_share()), hours=2*samples/a_second/3600, counted_by=how)
+    tokens = [(k*read//len(questions) + k*w, k*(w + v)) for k, w, v in ((few, 8, 1), (many, max_tokens, answer_tokens))]  # the rationale is read again for the answer
+    (reads, writes), dollars = zip(*tokens), tuple(price.of(*t) for t in tokens)
+    if tried := _pilot_means(pilot, price): reads, writes, dollars = ((few*low, many*high) for low, high in map(_interval, zip(*tried.values()))); how = f'a pilot of {len(tried)} questions'
+    return dict(model=model, questions=len(questions), calls=(2*few, 2*many), read=tuple(reads), written=tuple(writes), dollars=tuple(dollars), dollars_batch=tuple(batch_share()*d for d in dollars), hours=(2*few/a_second/3600, 2*many/(.9*a_second)/3600), a_second=a_second, counted_by=how)
+
+def _pilot_means(rows, price)->dict[str, tuple[float, ...]]:
+    "Tokens read and written and dollars of a question's samples, of two questions or more; half a sample does not count."
+    samples, questions = {}, {}
+    for r in rows: samples.setdefault((r['id'], r['sample']), []).append((r['read'], r['written'], price.of(r['read'], r['written'])))
+    for (i, _), stages in samples.items():
+        if len(stages) == 2: questions.setdefault(i, []).append(tuple(map(sum, zip(*stages))))
+    return {i: tuple(map(statistics.mean, zip(*s))) for i, s in questions.items()} if len(questions) > 1 else {}
+
+def _interval(values)->tuple[float, float]:
+    mean, half = statistics.mean(values), 1.96*statistics.stdev(values)/len(values)**.5
+    return max(0., mean - half), mean + half
 
 def as_quote(q:dict # Of `quote`
             )->str: # Lines
     "A quote to read."
-    money = lambda low, high: f"{low:.2f} to {high:.2f}" if high >= 1 else f"{low:.4f} to {high:.4f}"
-    return '\n'.join([f"{q['questions']} questions to {q['model']}: {q['calls']} calls, {q['tokens_read']} tokens of prompts ({q['counted_by']})",
-        f"  dollars {money(*q['dollars'])}; by a batch endpoint {money(*q['dollars_batch'])}", f"  hours {q['hours']:.2f} at the stated rate"])
+    money = lambda x: range_of(x, '.2f' if x[1] >= 1 else '.4f')
+    range_of = lambda x, form: f"{x[0]:{form}} to {x[1]:{form}}" if x[0] != x[1] else f"{x[0]:{form}}"
+    return '\n'.join([f"{q['questions']} questions to {q['model']}: {range_of(q['calls'], ',')} calls, tokens read {range_of(q['read'], ',.0f')}, written {range_of(q['written'], ',.0f')} ({q['counted_by']})",
+        f"  dollars {money(q['dollars'])}; by a batch endpoint {money(q['dollars_batch'])}",
+        f"  hours {range_of(q['hours'], '.2f')} at {q['a_second']:g} requests a second; a batch may take 24 for each stage"])

@@ -10,12 +10,13 @@ import json, secrets, time
 from collections import Counter
 from collections.abc import Callable, Iterator
 import openai
+from fastcore.basics import patch
 from openai import OpenAI
 from openai.types import Batch, Completion
 from openai.types.chat import ChatCompletion
 from pydantic import ValidationError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt
-from .budget import Budget, Price, batch_share
+from .budget import Price, batch_share
 from .journal import two_stages
 from .records import InputError, Question
 from .teacher import PATHS, OpenAITeacher, _again, _first_line, _pause, as_row, bound_of, checked_client
@@ -70,9 +71,6 @@ class BatchTeacher(OpenAITeacher):
             if text is None: self.failed[q.id] = next((self.errors[k] for k in keys if k in self.errors), 'no answer')
             yield i, s, text
         if self.stopped: raise self.stopped
-    def _stages(self, q, sample, seed):
-        yield (first := self.request(q, sample, seed))
-        if first[0] in self.journal.done: yield self.request(q, sample, seed, self.journal.done[first[0]]['text'])
     def _batches(self, jobs, seed):
         with self.client() as once:
             client = once.with_options(max_retries=5)  # all but the one call that costs money
@@ -80,93 +78,123 @@ class BatchTeacher(OpenAITeacher):
             while rest := self._left(jobs, seed):
                 for file in as_files(self._affordable(rest), self.rows, self.size): self._submit(client, once, file, rest)
                 self._collect(client)
-    def _left(self, jobs, seed)->dict[str, tuple[dict, dict]]:
-        "What can be asked now, second stages first: where a budget is short, they complete what is half paid."
-        asked = [a for _, q, s in jobs for a in self._stages(q, s, seed) if a[0] not in self.journal.done and a[0] not in self.errors]
-        return {k: (request, about) for k, request, about in sorted(asked, key=lambda a: -a[2]['stage'])}
-    def _affordable(self, rest)->list[tuple[str, bytes]]:
-        lines = []
-        for key, (request, _) in rest.items():
-            most = self.budget.most(*bound_of(request))
-            try: fits = self.budget.reserve(most)
-            except InputError:
-                if not lines: raise
-                fits = False
-            if not fits: break
-            self.aside[key] = most
-            lines.append((key, json.dumps(dict(custom_id=key, method='POST', url=PATHS[self.endpoint], body=self._given(request)), ensure_ascii=False).encode() + b'\n'))
-        return lines
-    def _submit(self, client, once, file, rest)->None:
-        nonce, uploaded = secrets.token_hex(16), client.files.create(file=('mentorkd.jsonl', b''.join(line for _, line in file)), purpose='batch')
-        for key, _ in file:
-            request, about = rest[key]; given = self._given(request)
-            self.journal.intend(key, self.aside[key], **about, nonce=nonce, bound=bound_of(request), given={p: given[p] for p in ('temperature', 'max_tokens', 'seed', 'stop') if p in given})
-        self.journal.note('batch', nonce=nonce, rows=len(file))
-        create = lambda: once.batches.create(input_file_id=uploaded.id, endpoint=PATHS[self.endpoint], completion_window='24h', metadata=dict(mentorkd=nonce))
-        try:
-            for attempt in Retrying(retry=retry_if_exception(_again), wait=lambda state: _pause(state.outcome.exception(), state.attempt_number), stop=stop_after_attempt(self.tries), reraise=True):
-                with attempt: batch = (self._found(client, nonce) if attempt.retry_state.attempt_number > 1 else None) or create()
-        except openai.APIStatusError as e:
-            if e.status_code >= 500: raise
-            self._end(nonce, 'refused')
-            raise InputError(f"The endpoint refuses a batch ({_first_line(e)})", "Nothing was submitted", "Check OPENAI_API_KEY, OPENAI_BASE_URL and the model's name, or leave out --batch") from None
-        self.journal.note('sent', nonce=nonce, batch=batch.id); self.waiting[nonce], self.answered = batch, True
-    def _found(self, client, nonce)->Batch|None:
-        return next((b for b in client.batches.list(limit=100) if (b.metadata or {}).get('mentorkd') == nonce), None)
-    def _adopt(self, client)->None:
-        "Take up the batches of earlier runs."
-        notes = {kind: {r['nonce']: r for r in self.journal.notes if r['is'] == kind} for kind in ('batch', 'sent', 'ended')}
-        for r in self.journal.open_intents:
-            if 'nonce' in r and r['nonce'] not in notes['batch']: self.journal.unpaid(r['key'])  # stopped before it could be submitted
-        for nonce in notes['batch'].keys() - notes['ended'].keys():
-            if nonce in notes['sent']: batch = client.batches.retrieve(notes['sent'][nonce]['batch'])
-            elif not (batch := self._found(client, nonce)): time.sleep(self.poll); batch = self._found(client, nonce)
-            if batch is None: self._end(nonce, 'never submitted'); continue
-            if nonce not in notes['sent']: self.journal.note('sent', nonce=nonce, batch=batch.id)
-            self.say(f"{batch.id} of an earlier run is adopted ({batch.status})"); self.waiting[nonce], self.answered = batch, True
-        self._collect(client)
-    def _collect(self, client)->None:
-        pause = min(1., self.poll)
-        while self.waiting:
-            for nonce, old in list(self.waiting.items()):
-                batch = self.waiting[nonce] = client.batches.retrieve(old.id)
-                if (batch.status, batch.request_counts) != (old.status, old.request_counts): self.say(f"{batch.id}: {batch.status}" + (f", {n.completed} of {n.total}" if (n := batch.request_counts) else ''))
-                if batch.status in ENDED: self._read(client, nonce, batch); del self.waiting[nonce]
-            if self.waiting: time.sleep(pause); pause = min(self.poll, 1.5*pause)
-    def _read(self, client, nonce, batch)->None:
-        "Take up the results of a batch that has ended, and say what becomes of the other rows."
-        rows = self._open(nonce)
-        for file in (batch.output_file_id, batch.error_file_id):
-            for line in client.files.content(file).content.split(b'\n') if file else ():
-                try: row = json.loads(line)
-                except ValueError: continue  # its row is among those that nobody answered
-                if isinstance(row, dict) and row.get('custom_id') in rows: self._result(row['custom_id'], rows.pop(row['custom_id']), row)
-        message = next((e.message for e in (batch.errors.data or ()) if e.message), batch.status) if batch.errors else batch.status
-        full = bool(batch.errors) and any(e.code == 'token_limit_exceeded' for e in batch.errors.data or ())
-        if full: self.rows = max(1, len(rows)//2); self.say(f"{batch.id}: too many tokens are waiting there; from now on {self.rows} requests a file")
-        for key in rows: self._fail(key, f"batch {batch.status}", again=True, unpaid=batch.status != 'completed', counts=not full or len(rows) == 1)
-        self._end(nonce, batch.status)
-        if batch.status == 'failed' and not full: raise InputError(f"The endpoint failed {batch.id} ({_first_line(message)})", "None of its requests was answered", "Check the model's name and its limits")
-    def _result(self, key, intent, row)->None:
-        response = row.get('response') or {}; status, body = response.get('status_code'), response.get('body') or {}
-        if status == 200:
-            try: reply = (Completion if body.get('object') == 'text_completion' else ChatCompletion).model_validate(body); done = as_row(reply, tuple(intent['bound']), intent['given'])
-            except (ValidationError, AttributeError, openai.APIError): return self._fail(key, "a reply that is no completion", again=True, unpaid=False)
-            mine = key in self.aside
-            done['dollars'] = self.budget.settle(self.aside.pop(key), done['read'], done['written']) if mine else self.budget.most(done['read'], done['written']) if intent['by'].rpartition(':')[0] == self.key else None  # of another model, of another price
-            self.journal.complete(key, sync=False, **{k: intent[k] for k in ('id', 'stage', 'sample', 'by')}, **done)
-            return None
-        error = (body.get('error') if isinstance(body, dict) else None) or row.get('error') or {}
-        message, param = str(error.get('message')), error.get('param')
-        refused = self._refused(status, param, message, intent['given'])
-        self._fail(key, message, again=bool(refused) or status is None or status in (408, 409, 429) or status >= 500, unpaid=True, counts=not refused)
-    def _fail(self, key, message, again, unpaid, counts=True)->None:
-        self.tried[key] += counts
-        if not again or self.tried[key] >= self.tries: self.errors[key] = _first_line(message)
-        if unpaid: self.journal.unpaid(key)
-        if key in self.aside: self.budget.release(self.aside.pop(key), unpaid)
-    def _open(self, nonce)->dict[str, dict]: return {r['key']: r for r in self.journal.open_intents if r.get('nonce') == nonce}
-    def _end(self, nonce, status)->None:
-        if status in ('refused', 'never submitted'):
-            for key in self._open(nonce): self.journal.unpaid(key); self.budget.release(self.aside.pop(key, 0.), True)
-        self.journal.note('ended', nonce=nonce, status=status)
+
+# %% ../nbs/05a_batch.ipynb #05ab0026
+@patch
+def _stages(self:BatchTeacher, q, sample, seed):
+    yield (first := self.request(q, sample, seed))
+    if first[0] in self.journal.done: yield self.request(q, sample, seed, self.journal.done[first[0]]['text'])
+
+@patch
+def _left(self:BatchTeacher, jobs, seed)->dict[str, tuple[dict, dict]]:
+    "What can be asked now, second stages first: where a budget is short, they complete what is half paid."
+    asked = [a for _, q, s in jobs for a in self._stages(q, s, seed) if a[0] not in self.journal.done and a[0] not in self.errors]
+    return {k: (request, about) for k, request, about in sorted(asked, key=lambda a: -a[2]['stage'])}
+
+@patch
+def _affordable(self:BatchTeacher, rest)->list[tuple[str, bytes]]:
+    lines = []
+    for key, (request, _) in rest.items():
+        most = self.budget.most(*bound_of(request))
+        try: fits = self.budget.reserve(most)
+        except InputError:
+            if not lines: raise
+            fits = False
+        if not fits: break
+        self.aside[key] = most
+        lines.append((key, json.dumps(dict(custom_id=key, method='POST', url=PATHS[self.endpoint], body=self._given(request)), ensure_ascii=False).encode() + b'\n'))
+    return lines
+
+# %% ../nbs/05a_batch.ipynb #05ab0028
+@patch
+def _submit(self:BatchTeacher, client, once, file, rest)->None:
+    nonce, uploaded = secrets.token_hex(16), client.files.create(file=('mentorkd.jsonl', b''.join(line for _, line in file)), purpose='batch')
+    for key, _ in file:
+        request, about = rest[key]; given = self._given(request)
+        self.journal.intend(key, self.aside[key], **about, nonce=nonce, bound=bound_of(request), given={p: given[p] for p in ('temperature', 'max_tokens', 'seed', 'stop') if p in given})
+    self.journal.note('batch', nonce=nonce, rows=len(file))
+    create = lambda: once.batches.create(input_file_id=uploaded.id, endpoint=PATHS[self.endpoint], completion_window='24h', metadata=dict(mentorkd=nonce))
+    try:
+        for attempt in Retrying(retry=retry_if_exception(_again), wait=lambda state: _pause(state.outcome.exception(), state.attempt_number), stop=stop_after_attempt(self.tries), reraise=True):
+            with attempt: batch = (self._found(client, nonce) if attempt.retry_state.attempt_number > 1 else None) or create()
+    except openai.APIStatusError as e:
+        if e.status_code >= 500: raise
+        self._end(nonce, 'refused')
+        raise InputError(f"The endpoint refuses a batch ({_first_line(e)})", "Nothing was submitted", "Check OPENAI_API_KEY, OPENAI_BASE_URL and the model's name, or leave out --batch") from None
+    self.journal.note('sent', nonce=nonce, batch=batch.id); self.waiting[nonce], self.answered = batch, True
+
+@patch
+def _found(self:BatchTeacher, client, nonce)->Batch|None:
+    return next((b for b in client.batches.list(limit=100) if (b.metadata or {}).get('mentorkd') == nonce), None)
+
+@patch
+def _adopt(self:BatchTeacher, client)->None:
+    "Take up the batches of earlier runs."
+    notes = {kind: {r['nonce']: r for r in self.journal.notes if r['is'] == kind} for kind in ('batch', 'sent', 'ended')}
+    for r in self.journal.open_intents:
+        if 'nonce' in r and r['nonce'] not in notes['batch']: self.journal.unpaid(r['key'])  # stopped before it could be submitted
+    for nonce in notes['batch'].keys() - notes['ended'].keys():
+        if nonce in notes['sent']: batch = client.batches.retrieve(notes['sent'][nonce]['batch'])
+        elif not (batch := self._found(client, nonce)): time.sleep(self.poll); batch = self._found(client, nonce)
+        if batch is None: self._end(nonce, 'never submitted'); continue
+        if nonce not in notes['sent']: self.journal.note('sent', nonce=nonce, batch=batch.id)
+        self.say(f"{batch.id} of an earlier run is adopted ({batch.status})"); self.waiting[nonce], self.answered = batch, True
+    self._collect(client)
+
+@patch
+def _open(self:BatchTeacher, nonce)->dict[str, dict]: return {r['key']: r for r in self.journal.open_intents if r.get('nonce') == nonce}
+
+@patch
+def _end(self:BatchTeacher, nonce, status)->None:
+    if status in ('refused', 'never submitted'):
+        for key in self._open(nonce): self.journal.unpaid(key); self.budget.release(self.aside.pop(key, 0.), True)
+    self.journal.note('ended', nonce=nonce, status=status)
+
+# %% ../nbs/05a_batch.ipynb #05ab0030
+@patch
+def _collect(self:BatchTeacher, client)->None:
+    pause = min(1., self.poll)
+    while self.waiting:
+        for nonce, old in list(self.waiting.items()):
+            batch = self.waiting[nonce] = client.batches.retrieve(old.id)
+            if (batch.status, batch.request_counts) != (old.status, old.request_counts): self.say(f"{batch.id}: {batch.status}" + (f", {n.completed} of {n.total}" if (n := batch.request_counts) else ''))
+            if batch.status in ENDED: self._read(client, nonce, batch); del self.waiting[nonce]
+        if self.waiting: time.sleep(pause); pause = min(self.poll, 1.5*pause)
+
+@patch
+def _read(self:BatchTeacher, client, nonce, batch)->None:
+    "Take up the results of a batch that has ended, and say what becomes of the other rows."
+    rows = self._open(nonce)
+    for file in (batch.output_file_id, batch.error_file_id):
+        for line in client.files.content(file).content.split(b'\n') if file else ():
+            try: row = json.loads(line)
+            except ValueError: continue  # its row is among those that nobody answered
+            if isinstance(row, dict) and row.get('custom_id') in rows: self._result(row['custom_id'], rows.pop(row['custom_id']), row)
+    message = next((e.message for e in (batch.errors.data or ()) if e.message), batch.status) if batch.errors else batch.status
+    full = bool(batch.errors) and any(e.code == 'token_limit_exceeded' for e in batch.errors.data or ())
+    if full: self.rows = max(1, len(rows)//2); self.say(f"{batch.id}: too many tokens are waiting there; from now on {self.rows} requests a file")
+    for key in rows: self._fail(key, f"batch {batch.status}", again=True, unpaid=batch.status != 'completed', counts=not full or len(rows) == 1)
+    self._end(nonce, batch.status)
+    if batch.status == 'failed' and not full: raise InputError(f"The endpoint failed {batch.id} ({_first_line(message)})", "None of its requests was answered", "Check the model's name and its limits")
+
+@patch
+def _result(self:BatchTeacher, key, intent, row)->None:
+    response = row.get('response') or {}; status, body = response.get('status_code'), response.get('body') or {}
+    if status == 200:
+        try: reply = (Completion if body.get('object') == 'text_completion' else ChatCompletion).model_validate(body); done = as_row(reply, tuple(intent['bound']), intent['given'])
+        except (ValidationError, AttributeError, openai.APIError): return self._fail(key, "a reply that is no completion", again=True, unpaid=False)
+        mine = key in self.aside
+        done['dollars'] = self.budget.settle(self.aside.pop(key), done['read'], done['written']) if mine else self.budget.most(done['read'], done['written']) if intent['by'].rpartition(':')[0] == self.key else None  # of another model, of another price
+        self.journal.complete(key, sync=False, **{k: intent[k] for k in ('id', 'stage', 'sample', 'by')}, **done)
+        return None
+    error = (body.get('error') if isinstance(body, dict) else None) or row.get('error') or {}
+    message, param = str(error.get('message')), error.get('param')
+    refused = self._refused(status, param, message, intent['given'])
+    self._fail(key, message, again=bool(refused) or status is None or status in (408, 409, 429) or status >= 500, unpaid=True, counts=not refused)
+
+@patch
+def _fail(self:BatchTeacher, key, message, again, unpaid, counts=True)->None:
+    self.tried[key] += counts
+    if not again or self.tried[key] >= self.tries: self.errors[key] = _first_line(message)
+    if unpaid: self.journal.unpaid(key)
+    if key in self.aside: self.budget.release(self.aside.pop(key), unpaid)

@@ -8,6 +8,7 @@ __all__ = ['as_line', 'read_lines', 'Journal', 'request_key', 'two_stages', 'is_
 # %% ../nbs/04a_journal.ipynb #0a4a0004
 import errno, json, os, threading, zlib
 from pathlib import Path
+from fastcore.basics import patch
 from .answers import MARKS
 from .generators import Recorded, recorded
 from .records import InputError, digest
@@ -71,15 +72,6 @@ class Journal:
         row = {'is': 'done', 'key': key} | what
         self._append(row, sync); self.done[key] = row; self.rooms.pop(key, None)
         return row
-    def sync(self)->None:
-        "All that was written before this call is on disk when it returns; calls from several threads share the disk's work."
-        with self.lock: end = self.end
-        with self.syncing:
-            if self.synced >= end or self.file is None: return
-            end = self.end
-            try: os.fsync(self.file)
-            except OSError as e: self._full(e)
-            self.synced = end
     def note(self, kind:str, # `sent`, `ended`, …: any but the three that are counted
              **what # That later runs have to know
             )->None:
@@ -99,37 +91,59 @@ class Journal:
         if row.get('is') == 'intent': intents.append(row)
         elif intents: intents.pop()  # of several tries of one request the last was answered
         if not intents: del self.open[row.get('key')]
-    def _append(self, row:dict, sync:bool=True, room:int=0)->None:
-        with self.lock:
-            if self.file is None: raise InputError(f"{self.path} is closed", "A completion would be lost", "Keep it open while requests are under way")
-            if room: self._hold(row['key'], room + len(as_line(row)))
-            self._write(as_line(row), sync); self._count(row)
-    def _hold(self, key:str, room:int)->None:
-        self.rooms[key] = room
-        need = self.end + sum(self.rooms.values())
-        if need <= self.held or not hasattr(os, 'posix_fallocate'): return
-        try: os.posix_fallocate(self.file, self.held, need - self.held)
-        except OSError as e:
-            if e.errno in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS): return  # a file system that cannot promise
-            del self.rooms[key]; self._full(e)
-        self.held = need
-    def _write(self, line:bytes, sync:bool=True)->None:
-        try:
-            while line: n = os.write(self.file, line); line = line[n:]
-            if sync: os.fsync(self.file)
-        except OSError as e:
-            os.ftruncate(self.file, self.end); self.held = os.lseek(self.file, self.end, os.SEEK_SET)
-            self._full(e)
-        self.end = os.lseek(self.file, 0, os.SEEK_CUR)
-    def _full(self, e:OSError)->None:
-        if e.errno not in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT): raise e
-        raise InputError(f"No space left for {self.path}", "What comes next would be paid for and lost", "Free some space, and run again: what is on disk is kept") from None
-    def close(self)->None:
-        "Let another process have it."
-        self.sync()
-        with self.syncing, self.lock: os.ftruncate(self.file, self.end); os.close(self.file); self.file = None
     def __enter__(self)->"Journal": return self
     def __exit__(self, *error)->None: self.close()
+
+# %% ../nbs/04a_journal.ipynb #0a4a0028
+@patch
+def _append(self:Journal, row:dict, sync:bool=True, room:int=0)->None:
+    with self.lock:
+        if self.file is None: raise InputError(f"{self.path} is closed", "A completion would be lost", "Keep it open while requests are under way")
+        if room: self._hold(row['key'], room + len(as_line(row)))
+        self._write(as_line(row), sync); self._count(row)
+
+@patch
+def _hold(self:Journal, key:str, room:int)->None:
+    self.rooms[key] = room
+    need = self.end + sum(self.rooms.values())
+    if need <= self.held or not hasattr(os, 'posix_fallocate'): return
+    try: os.posix_fallocate(self.file, self.held, need - self.held)
+    except OSError as e:
+        if e.errno in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS): return  # a file system that cannot promise
+        del self.rooms[key]; self._full(e)
+    self.held = need
+
+@patch
+def _write(self:Journal, line:bytes, sync:bool=True)->None:
+    try:
+        while line: n = os.write(self.file, line); line = line[n:]
+        if sync: os.fsync(self.file)
+    except OSError as e:
+        os.ftruncate(self.file, self.end); self.held = os.lseek(self.file, self.end, os.SEEK_SET)
+        self._full(e)
+    self.end = os.lseek(self.file, 0, os.SEEK_CUR)
+
+@patch
+def _full(self:Journal, e:OSError)->None:
+    if e.errno not in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT): raise e
+    raise InputError(f"No space left for {self.path}", "What comes next would be paid for and lost", "Free some space, and run again: what is on disk is kept") from None
+
+@patch
+def sync(self:Journal)->None:
+    "All that was written before this call is on disk when it returns; calls from several threads share the disk's work."
+    with self.lock: end = self.end
+    with self.syncing:
+        if self.synced >= end or self.file is None: return
+        end = self.end
+        try: os.fsync(self.file)
+        except OSError as e: self._full(e)
+        self.synced = end
+
+@patch
+def close(self:Journal)->None:
+    "Let another process have it."
+    self.sync()
+    with self.syncing, self.lock: os.ftruncate(self.file, self.end); os.close(self.file); self.file = None
 
 def _claim(file:int)->None:
     if os.name == 'nt': import msvcrt; msvcrt.locking(file, msvcrt.LK_NBLCK, 1)

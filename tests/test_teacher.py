@@ -247,7 +247,7 @@ def test_command_line(server, tmp_path):
     assert '4 questions to m: 48 calls' in mentorkd(tmp_path, url, 'quote', *asked, *price).stdout
     assert report(url)['asked'] == 0
     pilot = mentorkd(tmp_path, url, 'quote', *asked, *price, '--pilot', '2', '--out', 'a')
-    assert 'a pilot of 12 samples' in pilot.stdout, pilot.stderr
+    assert 'a pilot of 2 questions' in pilot.stdout, pilot.stderr
     assert report(url)['asked'] == 24
     done = mentorkd(tmp_path, url, 'annotate', *asked, *price, '--out', 'a')
     assert '24 attempts at 4 questions: 24 correct' in done.stdout, done.stderr
