@@ -147,6 +147,7 @@ def stages(s:Settings, # Of a run
     fit = lambda rows, lora, epochs, updates: {r['stage']: r for r in plan(replace(device, student=s.student, mentor=s.student if m.own_size else s.mentor, **k | dict(teacher_rows=k['teacher_rows'], mentor_rows=rows - k['teacher_rows']), mentor_samples=s.mentor_samples,
         epochs=epochs or updates/per_round(rows), batch_size=s.batch_size, lora=lora, checkpointing=s.checkpointing, write_batch=s.write_batch))}
     mentor, student = fit(k['teacher_rows'], s.mentor_lora, s.mentor_epochs, s.mentor_updates), fit(rows, s.student_lora, s.epochs, s.updates)
+    mentor['mentor'] = mentor['mentor'] | dict(hours=mentor['mentor']['hours']*(1 + s.crossfit))  # a fold's mentor takes as many updates
     return ({n: mentor[n] for n in ('mentor', 'augment')} | dict(soft_labels=student['soft_labels']) if m.mentor else {}) | (dict(student=student['student']) if m.data else {})
 
 def plan_study(runs:list[Settings], # Of a study

@@ -130,7 +130,7 @@ def perform(run:StudyRun, # To do
     with _logged(out, run.key, threads) as say:
         try:
             from mentorkd.pipeline import run as pipeline_run
-            claim = claim_once(Path(out)/'runs'/run.key/'.lock', lambda pid: say(f"process {pid} has this run"))
+            claim = claim_once(Path(out)/'runs'/run.key/'.lock', lambda pid: say(f"process {pid} has this run"))  # while this function lasts
             report = pipeline_run(**asdict(run.settings), out=Path(out)/'runs'/run.key, store=Path(out)/'store', say=say).report
             marks = marks_of(Path(out)/'runs'/run.key, report)
             return row_of(run, report), marks

@@ -8,6 +8,8 @@ import pytest
 from mentorkd.records import digest
 from mentorkd.runs import code_digest
 from mentorkd.settings import Settings
+from mentorkd.study import made_from
+from mentorkd.tables import read_table
 from mentorkd.tiny import fingerprint
 
 NBS = Path(__file__).resolve().parent.parent/'nbs'
@@ -29,3 +31,9 @@ def test_whole():
     rows = (NBS/'tutorials'/'end_to_end.csv').read_text().splitlines()
     assert len(rows) == 1 + 3*4*4  # tasks, seeds, and teacher, mentor, baseline, method
     assert len((NBS/'analysis'/'soft_labels.csv').read_text().splitlines()) == 1 + 8*2  # forms, seeds
+
+
+@pytest.mark.parametrize('name', sorted(p.name.removesuffix('.marks.csv') for p in (NBS/'analysis').glob('*.marks.csv')))
+def test_tables_of_studies(name):
+    "Nobody has edited them, and they are of this code."
+    assert set(read_table(NBS/'analysis'/f'{name}.csv').rows.made_from) == {made_from()}, f'The figures may be stale: run the slow cell of analysis/{name}'
