@@ -4,15 +4,20 @@
 
 # %% auto #0
 __all__ = ['WHO', 'COLOURS', 'PALETTE', 'LOOK', 'STYLE', 'styled', 'svg', 'as_accuracy', 'as_p', 'rows', 'funnel', 'as_text',
-           'figure', 'picture', 'html_table', 'as_html']
+           'accuracy_figure', 'funnel_figure', 'curve_figure', 'figures', 'html_table', 'html_page', 'as_cases',
+           'installed', 'cost', 'as_html', 'Runs', 'runs_figure', 'read_runs', 'write_runs']
 
 # %% ../nbs/10a_report.ipynb #5f52c445
-import base64, html, io
+import html, io, json
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import wraps
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from matplotlib import rc_context
 from matplotlib.figure import Figure
-from .evaluate import Accuracy
+from .evaluate import Accuracy, Paired, compare, contrast, holm
+from .records import Attempt, InputError, read_jsonl, read_text
 
 # %% ../nbs/10a_report.ipynb #8ac52b46
 WHO = dict(teacher='Teacher', mentor='Mentor', vanilla='Vanilla-KD student', student='Mentor-KD student')
@@ -73,55 +78,87 @@ def as_text(report:dict # Of a run
         *line('Rows', funnel(report)), '', *line('Seconds', [(k, f'{v:.1f}') for k, v in report['seconds'].items()]), '', 'Notes', *(f'  {n}' for n in report['notes'])])
 
 # %% ../nbs/10a_report.ipynb #f8ac3f5f
-def figure(report:dict, # Of a run
-           curves:dict[str, list[dict]], # Model → logged values by step
-          )->Figure: # Three panels
-    "Accuracies with intervals, the filters' funnel, and the curves of training."
-    fig = Figure(figsize=(11, 3.2), layout='constrained')
-    left, middle, right = fig.subplots(1, 3, width_ratios=[1.1, 1, 1])
-    _bars(left, report); _funnel(middle, report); _curves(right, curves)
-    return fig
-
-def _bars(ax, report)->None:
+@styled
+def accuracy_figure(report:dict # Of a run
+                   )->Figure: # A bar for each who was tested
+    "Test accuracies with their intervals."
     there = [w for w in WHO if report[w] and report[w]['accuracy'] is not None][::-1]
+    fig = Figure(figsize=(4.6, .45*len(there) + .8), layout='constrained'); ax = fig.subplots()
     for i, w in enumerate(there):
         p = report[w]
-        ax.barh(i, p['accuracy'], color=COLOURS[w]); ax.plot(p['ci95'], [i, i], color='black', lw=1)
-        ax.text(.01, i, f"{p['accuracy']:.1%}", va='center', color='white', fontsize=9)
-    ax.set(yticks=range(len(there)), yticklabels=[WHO[w] for w in there], xlim=(0, 1), title='Test accuracy, 95% interval')
+        ax.barh(i, p['accuracy'], color=COLOURS[w], height=.6); ax.plot(p['ci95'], [i, i], color='black', lw=1)
+        ax.text(p['ci95'][1] + .015, i, f"{p['accuracy']:.1%}", va='center')
+    ax.set(xlim=(0, 1.18), xticks=[0, .5, 1], xticklabels=['0%', '50%', '100%'], title='Test accuracy, 95% interval'); ax.set_yticks(range(len(there)), [WHO[w] for w in there])
+    return fig
 
-def _funnel(ax, report)->None:
+@styled
+def funnel_figure(report:dict # Of a run
+                 )->Figure: # A bar for each filter
+    "What the filters let through."
     steps = [(k.strip(), v) for k, v in funnel(report)][::-1]
-    ax.barh(range(len(steps)), [v for _, v in steps], color='#b9c9d6')
-    for i, (_, v) in enumerate(steps): ax.text(0, i, f' {v}', va='center', fontsize=8)
-    ax.set(title='Rows at each filter', xticks=[]); ax.set_yticks(range(len(steps)), [k for k, _ in steps], fontsize=8)
+    fig = Figure(figsize=(4.6, .22*len(steps) + .5), layout='constrained'); ax = fig.subplots()
+    whose = lambda k, i: COLOURS['mentor'] if i < len(steps) - 5 and k != 'D_train' else COLOURS['student'] if k == 'D_train' else COLOURS['teacher']
+    ax.barh(range(len(steps)), [v for _, v in steps], color=[whose(k, i) for i, (k, _) in enumerate(steps)], height=.7)
+    for i, (_, v) in enumerate(steps): ax.text(v, i, f' {v:,}', va='center', fontsize=8)
+    ax.set(title='Rows at each filter', xticks=[], xlim=(0, 1.15*max(v for _, v in steps))); ax.set_yticks(range(len(steps)), [k for k, _ in steps]); ax.spines['bottom'].set_visible(False)
+    return fig
 
-def _curves(ax, curves)->None:
-    dev = ax.twinx()
+@styled
+def curve_figure(curves:dict[str, list[dict]] # Model → logged values by step
+                )->Figure: # Loss above dev accuracy
+    "The curves of training."
+    fig = Figure(figsize=(4.6, 3), layout='constrained'); loss, dev = fig.subplots(2, 1, sharex=True)
     for who, log in curves.items():
-        loss, score = ([(h['step'], h[k]) for h in log if k in h] for k in ('rd', 'eval_accuracy'))
-        if loss: ax.plot(*zip(*loss), color=COLOURS[who], label=WHO[who], lw=1)
-        if score: dev.plot(*zip(*score), 'o--', color=COLOURS[who], ms=3, lw=.7)
-    ax.set(yscale='log', xlabel='update', title='L_rd (line) and dev accuracy (dots)'); dev.set_ylim(0, 1)
-    if curves: ax.legend(fontsize=7)
+        rd, score = ([(h['step'], h[k]) for h in log if k in h] for k in ('rd', 'eval_accuracy'))
+        if rd: loss.plot(*zip(*rd), color=COLOURS[who], label=WHO[who], lw=1)
+        if score: dev.plot(*zip(*score), 'o-', color=COLOURS[who], ms=3, lw=1)
+    loss.set(yscale='log', title='L_rd'); dev.set(xlabel='update', title='dev accuracy', ylim=(0, 1))
+    if loss.lines: loss.legend()
+    return fig
+
+def figures(report:dict, # Of a run
+            curves:dict[str, list[dict]], # Model → logged values by step
+           )->str: # HTML
+    "The three drawings, side by side where there is room."
+    drawn = [(accuracy_figure(report), 'test accuracies'), (funnel_figure(report), 'rows at each filter')] + ([(curve_figure(curves), 'learning curves')] if curves else [])
+    return f"<div style='display:flex;flex-wrap:wrap;gap:1em;align-items:flex-start'>{''.join(f'<div style=max-width:100%>{svg(f, alt)}</div>' for f, alt in drawn)}</div>"
 
 # %% ../nbs/10a_report.ipynb #937aa493
-STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:60em;margin:auto;padding:1em;color:#222}table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.3em .6em;border-bottom:1px solid #ddd;vertical-align:top}
-img{max-width:100%}details{margin:.7em 0}code{white-space:pre-wrap;font-size:.9em}.wrap{overflow-x:auto}"""
-
-def picture(fig:Figure # To embed
-           )->str: # An img tag
-    "A figure as a picture inside the page, the same bytes each time."
-    buffer = io.BytesIO()
-    fig.savefig(buffer, format='png', dpi=110, metadata={'Software': None})
-    return f'<img alt="accuracies, filters and curves" src="data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}">'
+STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:62em;margin:auto;padding:1em;color:#222;background:#fff}table{border-collapse:collapse}td,th{text-align:left;padding:.3em .6em;border-bottom:1px solid #ddd;vertical-align:top}
+details{margin:.7em 0}summary{font-weight:600;cursor:pointer}.wrap{overflow-x:auto}.said{display:flex;flex-wrap:wrap;gap:.6em}.said>div{flex:1 1 14em;border-top:4px solid;padding:.2em .5em;overflow-wrap:anywhere}"""
 
 def html_table(head:list[str], # Column titles
                body:list[tuple], # Rows
               )->str: # A table tag
     "A table, its texts escaped."
     row = lambda cells, tag: '<tr>' + ''.join(f'<{tag}>{html.escape(str(c))}</{tag}>' for c in cells) + '</tr>'
-    return f"<div class='wrap'><table>{row(head, 'th')}{''.join(row(r, 'td') for r in body)}</table></div>"
+    return f"<div class='wrap' style='overflow-x:auto'><table>{row(head, 'th')}{''.join(row(r, 'td') for r in body)}</table></div>"
+
+def html_page(title:str, # Of the page
+              body:str, # HTML
+             )->str: # A whole page
+    "A page that needs nothing but itself."
+    return f"<!doctype html><html lang='en'><meta charset='utf-8'><meta name='viewport' content='width=device-width,initial-scale=1'><title>{html.escape(title)}</title><style>{STYLE}</style>{body}</html>"
+
+def as_cases(cases:list[tuple] # Question, gold, teacher, vanilla, student
+            )->str: # HTML
+    "Cases, what was written side by side where there is room."
+    one = lambda who, text: f"<div style='border-color:{COLOURS[who]}'><b>{WHO[who]}</b><br>{html.escape(text)}</div>"
+    return ''.join(f"<p><b>{html.escape(str(q))}</b> → {html.escape(str(gold))}</p><div class='said'>{''.join(map(one, ('teacher', 'vanilla', 'student'), texts))}</div>" for q, gold, *texts in cases)
+
+def installed()->dict[str, str]: # Package → version
+    "Versions of what figures depend on, as they are now."
+    def of(name):
+        try: return version(name)
+        except PackageNotFoundError: return 'not installed'
+    return {n: of(n) for n in ('mentorkd', 'torch', 'transformers', 'tokenizers', 'accelerate', 'peft')}
+
+def cost(report:dict # Of a run
+        )->list[tuple[str, str]]: # What, and how much
+    "Seconds of each stage, updates and label tokens, and dollars where they are known."
+    c = report['counts']
+    learnt = [(f'{WHO[w]}: updates, label tokens of a round', f"{n:,}, {c['label_tokens'][w]:,}" if 'label_tokens' in c else f'{n:,}') for w, n in c.get('updates', {}).items()]
+    return [*((f'{k}, seconds', f'{v:.1f}') for k, v in report['seconds'].items()), ('all stages, seconds', f"{sum(report['seconds'].values()):.1f}"), *learnt, ('teacher, dollars', 'not known to the run' if report.get('dollars') is None else f"{report['dollars']:.2f}")]
 
 def as_html(report:dict, # Of a run
             curves:dict[str, list[dict]], # Model → logged values by step
@@ -129,9 +166,74 @@ def as_html(report:dict, # Of a run
             full:bool=True, # A whole page, or a piece of one for a notebook
            )->str: # HTML
     "The report as one self-contained page, or as a piece of one."
-    head = f"<h2>{html.escape(report['task'])}</h2>{html_table(['Test', 'accuracy, 95% interval'], rows(report))}<p>Mentor-KD minus Vanilla-KD at equal updates: {report['difference']:+.1%}, McNemar {as_p(report['p_value'])} (one seed).</p>{picture(figure(report, curves))}"
+    head = f"<h2>{html.escape(report['task'])}</h2>{html_table(['Test', 'accuracy, 95% interval'], rows(report))}<p>Mentor-KD minus Vanilla-KD at equal updates: {report['difference']:+.1%}, McNemar {as_p(report['p_value'])} (one seed).</p>{figures(report, curves)}"
     if not full: return head
-    folds = [('Cases', html_table(['Question', 'Gold', 'Teacher', 'Vanilla-KD', 'Mentor-KD'], cases)), ('Rows at each filter', html_table(['Step', 'Rows'], funnel(report))),
-             ('Seconds', html_table(['Stage', 'Seconds'], list(report['seconds'].items()))), ('Settings', html_table(['Setting', 'Value'], list(report['settings'].items()))), ('Notes', html_table(['Note'], [(n,) for n in report['notes']]))]
-    body = head + ''.join(f"<details{' open' if t == 'Cases' else ''}><summary>{t}</summary>{content}</details>" for t, content in folds)
-    return f"<!doctype html><html lang='en'><meta charset='utf-8'><meta name='viewport' content='width=device-width,initial-scale=1'><title>{html.escape(report['task'])}</title><style>{STYLE}</style>{body}</html>"
+    read = [(WHO[w], *(f'{a:.1%}' for a in by.values())) for w, by in report.get('extractors', {}).items()]
+    folds = [(f'{len(cases)} cases in which the students differ', as_cases(cases)), ('Rows at each filter', html_table(['Step', 'Rows'], funnel(report))), ('The same texts read otherwise', html_table(['Test', 'strict', 'lenient', 'reference'], read)), ('Cost', html_table(['What', 'How much'], cost(report))),
+             ('Settings', html_table(['Setting', 'Value'], list(report['settings'].items()))), ('Versions', html_table(['Package', 'Version'], list((report.get('versions') or installed()).items()))), ('Notes', html_table(['Note'], [(n,) for n in report['notes']]))]
+    return html_page(report['task'], head + ''.join(f"<details{' open' if i == 0 else ''}><summary>{t}</summary>{content}</details>" for i, (t, content) in enumerate(folds)))
+
+# %% ../nbs/10a_report.ipynb #10a00004
+@dataclass(frozen=True)
+class Runs:
+    "Finished runs side by side."
+    names: list[str] # Folder names, in the order given
+    reports: list[dict] # What their report.json hold
+    students: list[list[Attempt]] # Their answers to the test questions
+    def differing(self)->dict[str, list]: # Setting → its value in each run
+        "Settings that are not the same in all."
+        s = [r['settings'] for r in self.reports]
+        return {k: [x.get(k) for x in s] for k in s[0] if len({str(x.get(k)) for x in s}) > 1}
+    def paired(self)->dict[str, tuple[Paired, tuple[float, float], float]]: # Name → comparison, interval, p by Holm
+        "Each student against the first run's, on the same questions."
+        first = self.students[0]
+        same = {n: rows for n, rows in zip(self.names[1:], self.students[1:]) if {a.id for a in rows} == {a.id for a in first}}
+        found = {n: compare(rows, first) for n, rows in same.items()}
+        corrected = holm({n: p.p_value for n, p in found.items()})
+        return {n: (p, contrast({0: same[n]}, {0: first}).ci_questions, corrected[n]) for n, p in found.items()}
+    def lines(self)->list[tuple[str, str]]: # Run, and how its student differs from the first one's
+        "The comparisons in words."
+        found = self.paired()
+        said = lambda p, ci, corrected: f"{p.difference:+.1%} [{ci[0]:+.1%}, {ci[1]:+.1%}], only one is right {p.only_first}:{p.only_second}, {as_p(corrected)}"
+        return [(n, said(*found[n]) if n in found else 'other test questions') for n in self.names[1:]]
+    def __str__(self)->str:
+        wide = max(map(len, self.names))
+        table = [f"{n}: {r['task']}, seed {r['settings']['seed']}\n" + '\n'.join(f"  {label:<20}{a}" for label, a in rows(r)) for n, r in zip(self.names, self.reports)]
+        other = [f"  {k:<18}{', '.join(map(str, v))}" for k, v in self.differing().items()]
+        return '\n'.join(['Test accuracy, 95% interval', *table, '', 'Settings that differ', *(other or ['  none']), '', f'Mentor-KD student minus that of {self.names[0]}', *(f"  {n}\n    {said}" for n, said in self.lines())])
+    def _repr_html_(self)->str:
+        table = html_table(['Run', 'Task', 'Seed', *WHO.values()], [(n, r['task'], r['settings']['seed'], *(a for _, a in rows(r))) for n, r in zip(self.names, self.reports)])
+        other = html_table(['Setting', *self.names], [(k, *v) for k, v in self.differing().items()])
+        return f"<h3>Test accuracy, 95% interval</h3>{svg(runs_figure(self.names, self.reports), 'accuracies of the runs')}{table}<h3>Mentor-KD student minus that of {html.escape(self.names[0])}</h3>{html_table(['Run', 'difference, 95% interval for other questions, McNemar by Holm'], self.lines())}<h3>Settings that differ</h3>{other}"
+
+@styled
+def runs_figure(names:list[str], # Of the runs
+                reports:list[dict], # Of the runs
+               )->Figure: # A line of dots for each run
+    "Accuracies of several runs with their intervals."
+    fig = Figure(figsize=(6.4, .45*len(names) + 1.1), layout='constrained'); ax = fig.subplots()
+    for j, (w, label) in enumerate(WHO.items()):
+        for i, r in enumerate(reports):
+            if not (p := r[w]) or p['accuracy'] is None: continue
+            y = i + (j - 1.5)*.15
+            ax.plot(p['ci95'], [y, y], color=COLOURS[w], lw=1.5); ax.plot(p['accuracy'], y, 'o', color=COLOURS[w], ms=5, label=label if label not in ax.get_legend_handles_labels()[1] else None)
+    ax.set(xlim=(0, 1), xticks=[0, .25, .5, .75, 1], xticklabels=['0%', '25%', '50%', '75%', '100%']); ax.set_yticks(range(len(names)), names); ax.invert_yaxis(); ax.grid(axis='x', color='#eeeeee')
+    ax.legend(ncols=4, loc='lower center', bbox_to_anchor=(.5, 1))
+    return fig
+
+def read_runs(paths:list[str|Path] # Folders of finished runs
+             )->Runs: # To be shown
+    "Read the reports of finished runs."
+    paths = [Path(p) for p in paths]
+    if missing := [p for p in paths if not (p/'report.json').is_file()]: raise InputError(f"{missing[0]} holds no report.json", "There is nothing to compare", "Give folders of finished `mentorkd run`s")
+    names = [p.name if [q.name for q in paths].count(p.name) == 1 else str(p) for p in paths]
+    return Runs(names, [json.loads(read_text(p/'report.json')) for p in paths], [read_jsonl(p/'student.jsonl', Attempt) for p in paths])
+
+def write_runs(paths:list[str|Path], # Folders of finished runs
+               out:str|Path, # HTML file to write
+              )->Runs: # As read
+    "One page that compares runs."
+    runs = read_runs(paths)
+    Path(out).parent.mkdir(parents=True, exist_ok=True)
+    Path(out).write_text(html_page(', '.join(runs.names), f"<h2>{len(runs.names)} runs</h2>{runs._repr_html_()}"), encoding='utf-8')
+    return runs
