@@ -44,11 +44,12 @@ def _cost(kept:Kept, report:dict, teacher:dict)->str:
 
 def _hub_name(name:str|None)->str|None: return name if name and name.count('/') == 1 and not Path(name).exists() else None
 
+# %% ../nbs/11g_cards.ipynb #11c80027
 def model_card(run:str|Path, # A finished run folder
                name:str='mentor-kd-student', # Of the model
                license:str='other', # As the hub names it
                language:str='en', # Of the questions
-              ): # `huggingface_hub.ModelCard`
+              )->'ModelCard': # Of huggingface_hub
     "The student's card."
     from huggingface_hub import EvalResult, ModelCard, ModelCardData
     kept = open_run(run); s, report, teacher = kept.settings, kept.report(), teacher_of(kept)
@@ -92,6 +93,7 @@ A right answer is not a right rationale: rationales were kept for their answers 
 '''
     return ModelCard(f'---\n{data.to_yaml()}\n---\n\n{text}')
 
+# %% ../nbs/11g_cards.ipynb #11c80029
 def data_rows(run:str|Path # A run folder
              )->list[dict]: # id, question, rationale, answer, source, sample
     "D_teacher ∪ D_mentor, as it is shared."
@@ -102,7 +104,7 @@ def dataset_card(run:str|Path, # A finished run folder
                  name:str='mentor-kd-rationales', # Of the data set
                  license:str='other', # As the hub names it
                  language:str='en', # Of the questions
-                ): # `huggingface_hub.DatasetCard`
+                )->'DatasetCard': # Of huggingface_hub
     "The card of D_teacher ∪ D_mentor."
     from huggingface_hub import DatasetCard, DatasetCardData
     kept, D = open_run(run), data_rows(run)
@@ -171,7 +173,7 @@ def push(run:str|Path, # A finished run folder
 
 # %% ../nbs/11g_cards.ipynb #11c80018
 def as_dataset(path:str|Path # JSON lines of any record
-              ): # `datasets.Dataset`
+              )->'Dataset': # Of datasets
     "A record file as a data set."
     from datasets import Dataset
     return Dataset.from_list(read_rows(path))
