@@ -36,7 +36,7 @@ class Student:
         stage = known.get('stages', {}).get('student')
         if not stage or file_digests(Path(path), ['student']) != stage['files']:
             raise InputError(f"{path} holds no finished student", "There is nobody to answer", "Give the folder of a finished `mentorkd run`")
-        s, self.kind = known['settings'], AnswerKind(**known['kind'])
+        self.path, s, self.kind = Path(path), known['settings'], AnswerKind(**known['kind'])
         self.extractor, self.seed = s['extractor'], s['seed']
         self.writer = ModelGenerator(load(str(Path(path)/'student')).to_device(), str(path), s['max_new_tokens'], s['temperature'], s['top_k'], s['write_batch'], max_length=s['max_length'])
     def predict(self, questions:list[Question], # Gold is not looked at
@@ -54,6 +54,19 @@ class Student:
               )->Prediction: # Rationale, answer, share
         "Answer one question."
         return self.predict([Question(question_ids([question])[0], question, '')], samples)[0]
+    def save(self, out:str|Path, # Folder to write
+             **card # name, license and language, as `11g_cards` takes them
+            )->Path: # With model/ and data/, each with its card
+        "Student and training set, ready to be shared."
+        from mentorkd.cards import save
+        return save(self.path, out, **card)
+    def push_to_hub(self, repo:str, # owner/name
+                    out:str|Path, # Folder to write first
+                    **how # As `push` of `11g_cards` takes it
+                   )->list[str]: # Names of the two repositories
+        "Push student and training set, with their cards."
+        from mentorkd.cards import push
+        return push(self.path, repo, out, **how)
 
 # %% ../nbs/11a_predict.ipynb #4b870810
 def predict(path:str|Path, # A finished run folder
