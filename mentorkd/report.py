@@ -210,7 +210,7 @@ class Runs:
         wide = max(map(len, self.names))
         table = [f"{n}: {r['task']}, seed {r['settings']['seed']}\n" + '\n'.join(f"  {label:<20}{a}" for label, a in rows(r)) for n, r in zip(self.names, self.reports)]
         other = [f"  {k:<18}{', '.join(map(str, v))}" for k, v in self.differing().items()]
-        return '\n'.join(['Test accuracy, 95% interval', *table, '', 'Settings that differ', *(other or ['  none']), '', f'Mentor-KD student minus that of {self.names[0]}', *(f"  {n}\n    {said}" for n, said in self.lines())])
+        return '\n'.join(['Test accuracy, 95% interval', *table, '', 'Settings that differ', *(other or ['  none']), '', f'Student minus that of {self.names[0]}', *(f"  {n}\n    {said}" for n, said in self.lines())])
     def _repr_html_(self)->str:
         table = html_table(['Run', 'Task', 'Seed', *WHO.values()], [(n, r['task'], r['settings']['seed'], *(a for _, a in rows(r))) for n, r in zip(self.names, self.reports)])
         other = html_table(['Setting', *self.names], [(k, *v) for k, v in self.differing().items()])
