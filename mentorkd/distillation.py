@@ -24,7 +24,7 @@ from .evaluate import accuracy
 from .faithful import faults
 from .generators import Generator, Recorded
 from .inputs import backbone, check_models, load_data, model_key, share_of, teachers
-from .journal import Journal, recording
+from .journal import recording
 from .methods import METHODS, Material, Method, matched, method, updates_for
 from .models import Backbone, encode, load
 from .records import Attempt, Example, InputError, Question, digest, read_jsonl, write_jsonl
@@ -108,7 +108,7 @@ class Distillation:
 def paid(self:Distillation, teacher:Generator)->Iterator[None]:
     "What a paid teacher says is kept while it is asked, and is not paid for again."
     if not isinstance(teacher, OpenAITeacher): yield; return
-    with Journal(self.s.journal or self.path/'journal.jsonl') as teacher.journal: yield
+    with teacher.kept_in(self.s.journal or self.path/'journal.jsonl'): yield
 
 @patch
 def annotate(self:Distillation, teacher:OpenAITeacher, questions:list[Question])->None:

@@ -10,7 +10,7 @@ import hashlib, os, random
 from pathlib import Path
 import torch
 from transformers import AutoTokenizer
-from .budget import price_of
+from .annotate import paid_teacher
 from .engines import check_engine
 from .generators import Generator, Recorded, ScriptedTeacher
 from .journal import recording
@@ -20,7 +20,6 @@ from .models import Backbone, LoRA, add_lora, check_targets, from_scratch, load,
 from .records import InputError, Question, digest
 from .settings import Settings
 from .tasks import EMBEDDED, TaskData, answer_kind, load_questions, load_task, read_released
-from .teacher import OpenAITeacher
 from .tiny import TINY, tiny_folder
 
 # %% ../nbs/10d_inputs.ipynb #3ee4825a
@@ -49,7 +48,7 @@ def teachers(s:Settings # Of the run
     "Who writes the rationales."
     kind, _, of = (s.teacher or ('recorded:' + s.annotations if s.annotations else 'scripted' if s.task in EMBEDDED else 'released')).partition(':')
     if kind == 'released': return tuple(Recorded(released_rows(s.task, split)) for split in ('train', 'test'))
-    one = ScriptedTeacher(s.task) if kind == 'scripted' else recording(of) if kind == 'recorded' else OpenAITeacher(of, price=price_of(of, s.price_read, s.price_written), max_usd=s.max_usd)
+    one = ScriptedTeacher(s.task) if kind == 'scripted' else recording(of) if kind == 'recorded' else paid_teacher(of, s.max_usd, s.price_read, s.price_written, s.shots, s.batch, endpoint=s.endpoint)
     return one, one
 
 # %% ../nbs/10d_inputs.ipynb #71a38c60

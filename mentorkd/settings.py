@@ -45,6 +45,9 @@ class Settings:
     price_read: float|None = None # Dollars a million tokens that it reads, over the table's
     price_written: float|None = None # The same for tokens that it writes
     journal: str|None = None # What it has said and was paid for (journal.jsonl in the run folder)
+    endpoint: str = 'chat' # Of an openai: teacher: chat, or completions, the older one
+    shots: str|None = None # File of worked examples that it sees before each question
+    batch: bool = False # Ask it through the provider's batch endpoint: cheaper, hours later
     faithful: bool = False # Leave out correct rationales with a step or an end that does not hold, see `06b_faithful`
     mentor: str = 'mini' # tiny, mini, midi, a folder or a Hugging Face name
     mentor_checkpoint: str|None = None # A mentor that is already fine-tuned
@@ -112,7 +115,7 @@ def check_settings(s:Settings # To check
         if not low <= value <= high: raise InputError(f"{name} = {value}", WHY.get(name, "No run could use it"), f"Give --{name.replace('_', '-')} a value from {low:g} to {high:g}")
     for name, known in dict(extractor=EXTRACTORS, label_style=MARKS, duplicates=('none', 'exact', 'near'), preset=PRESETS,
                             engine=('torch', 'ctranslate2', 'vllm'), soft_labels=('hidden', 'topk', 'renormalised', 'live'), behaviour=BEHAVIOURS,
-                            match=('updates', 'tokens', 'epochs'), golds=('mended', 'released'), select=('dev', 'test'), keep=('best', 'last'), schedule=('linear', 'cosine', 'constant', 'constant_with_warmup', 'cosine_with_restarts', 'polynomial'), pad=('batch', 'set')).items():
+                            match=('updates', 'tokens', 'epochs'), golds=('mended', 'released'), select=('dev', 'test'), keep=('best', 'last'), schedule=('linear', 'cosine', 'constant', 'constant_with_warmup', 'cosine_with_restarts', 'polynomial'), pad=('batch', 'set'), endpoint=('chat', 'completions')).items():
         if getattr(s, name) not in known: raise InputError(f"{name} = {getattr(s, name)!r}", "It is not known", f"Use one of {', '.join(known)}")
     if s.questions and not s.answer_kind: raise InputError("--questions without --answer-kind", "Answers could not be read", "Give --answer-kind number, choice, yesno or text")
     if s.token_budget and (s.epochs or s.mentor_epochs): raise InputError(f"token_budget = {s.token_budget} with epochs", "How many updates a round takes is then known only from the texts", "Give --updates and --mentor-updates, with --epochs 0 --mentor-epochs 0")
