@@ -49,7 +49,7 @@ def model_card(run:str|Path, # A finished run folder
                name:str='mentor-kd-student', # Of the model
                license:str='other', # As the hub names it
                language:str='en', # Of the questions
-              )->'ModelCard': # Of huggingface_hub
+              )->object: # A ModelCard of huggingface_hub
     "The student's card."
     from huggingface_hub import EvalResult, ModelCard, ModelCardData
     kept = open_run(run); s, report, teacher = kept.settings, kept.report(), teacher_of(kept)
@@ -104,7 +104,7 @@ def dataset_card(run:str|Path, # A finished run folder
                  name:str='mentor-kd-rationales', # Of the data set
                  license:str='other', # As the hub names it
                  language:str='en', # Of the questions
-                )->'DatasetCard': # Of huggingface_hub
+                )->object: # A DatasetCard of huggingface_hub
     "The card of D_teacher ∪ D_mentor."
     from huggingface_hub import DatasetCard, DatasetCardData
     kept, D = open_run(run), data_rows(run)
@@ -173,7 +173,7 @@ def push(run:str|Path, # A finished run folder
 
 # %% ../nbs/11g_cards.ipynb #11c80018
 def as_dataset(path:str|Path # JSON lines of any record
-              )->'Dataset': # Of datasets
+              )->object: # A Dataset of datasets
     "A record file as a data set."
     from datasets import Dataset
     return Dataset.from_list(read_rows(path))
