@@ -27,6 +27,10 @@ EXPLORE = ["from mentorkd.pipeline import run\nfrom mentorkd.explore import expl
            "explore_loss(path)", "explore_rationales(path)"]
 
 
+def without_run(name):
+    return name in KEPT and not (NBS/'tutorials'/'runs'/KEPT[name]).is_dir()
+
+
 def cell(source):
     return dict(cell_type='code', execution_count=None, id=secrets.token_hex(4), metadata={}, outputs=[], source=source)
 
@@ -73,8 +77,8 @@ def pictures(tmp_path):
     return folder
 
 
-def run_all(browser, lab, path):
-    "Open a notebook, run all cells; the page and what its console complained of."
+def start(browser, lab, path):
+    "Open a notebook and run all its cells; the page, which does not wait for them, and what its console complains of."
     page, complaints = browser.new_page(), []
     page.on('console', lambda m: complaints.append(m.text) if m.type == 'error' else None)
     page.on('pageerror', lambda e: complaints.append(str(e)))
@@ -85,9 +89,20 @@ def run_all(browser, lab, path):
         const app = window.jupyterapp; await app.restored;
         while (!app.shell.currentWidget?.sessionContext) await new Promise(r => setTimeout(r, 50));
         const context = app.shell.currentWidget.sessionContext; await context.ready; await context.session.kernel.info;
-        await app.commands.execute('notebook:run-all-cells');
+        window.ended = app.commands.execute('notebook:run-all-cells');
     }""")
     return page, complaints
+
+
+@pytest.fixture(scope='module')
+def pages(browser, lab, request):
+    "The notebooks of the chosen tests, each with a kernel of its own, two at a time."
+    asked = [i.callspec.params['name'] for i in request.session.items if i.module is request.module and hasattr(i, 'callspec')]
+    todo, under_way = [n for n in asked if not without_run(n)], {}
+    def get(name):
+        while todo and (name not in under_way or len(under_way) < 2): n = todo.pop(0); under_way[n] = start(browser, lab, f'tutorials/{n}')
+        return under_way.pop(name)
+    return get
 
 
 def errors(page):
@@ -105,7 +120,8 @@ def stop(page):
 
 
 def test_a_slider_moves_and_the_figure_changes(browser, lab, pictures):
-    page, complaints = run_all(browser, lab, 'explore.ipynb')
+    page, complaints = start(browser, lab, 'explore.ipynb')
+    page.evaluate('async () => { await window.ended; }')
     page.locator('.widget-html-content svg').first.wait_for(timeout=60_000)
     loss, rationales = page.locator('.widget-vbox').filter(has=page.locator('svg')), page.locator('.widget-vbox').filter(has_text='test questions')
     page.screenshot(path=pictures/'explore-before.png')
@@ -123,9 +139,11 @@ def test_a_slider_moves_and_the_figure_changes(browser, lab, pictures):
 
 
 @pytest.mark.parametrize('name', TUTORIALS)
-def test_tutorial_runs_in_jupyterlab(name, browser, lab, pictures):
-    if name in KEPT and not (NBS/'tutorials'/'runs'/KEPT[name]).is_dir(): pytest.skip(f'{name} trains for minutes unless its run is kept: make test keeps it')
-    page, complaints = run_all(browser, lab, f'tutorials/{name}')
+def test_tutorial_runs_in_jupyterlab(name, pages, pictures):
+    if without_run(name): pytest.skip(f'{name} trains for minutes unless its run is kept: make test keeps it')
+    page, complaints = pages(name)
+    page.bring_to_front()
+    page.evaluate('async () => { await window.ended; }')
     page.screenshot(path=pictures/f'{Path(name).stem}.png')
     assert (errors(page), complaints) == ([], [])
     assert None not in counted(page)
