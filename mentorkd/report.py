@@ -178,7 +178,7 @@ def as_html(report:dict, # Of a run
     "The report as one self-contained page, or as a piece of one."
     head = f"<h2>{html.escape(report['task'])}</h2>{html_table(['Test', 'accuracy, 95% interval'], rows(report))}{f'<p>{html.escape(difference(report))}.</p>' if report['difference'] is not None else ''}{figures(report, curves)}"
     if not full: return head
-    read = [(WHO[w], *(f'{a:.1%}' for a in by.values())) for w, by in report.get('extractors', {}).items()]
+    read = [(WHO[w], *('–' if a is None else f'{a:.1%}' for a in by.values())) for w, by in report.get('extractors', {}).items()]
     folds = [(f'{len(cases)} cases in which the students differ', as_cases(cases)), ('Rows at each filter', html_table(['Step', 'Rows'], funnel(report))), ('The same texts read otherwise', html_table(['Test', 'strict', 'lenient', 'reference'], read)), ('Cost', html_table(['What', 'How much'], cost(report))),
              ('Settings', html_table(['Setting', 'Value'], list(report['settings'].items()))), ('Versions', html_table(['Package', 'Version'], list((report.get('versions') or installed()).items()))), ('Notes', html_table(['Note'], [(n,) for n in report['notes']]))]
     return html_page(report['task'], head + ''.join(f"<details{' open' if i == 0 else ''}><summary>{t}</summary>{content}</details>" for i, (t, content) in enumerate(folds)))

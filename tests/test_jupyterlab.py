@@ -107,7 +107,7 @@ def pages(browser, lab, request):
 
 def errors(page):
     return page.evaluate("""() => [...window.jupyterapp.shell.currentWidget.content.model.cells].filter(c => c.type === 'code')
-        .flatMap(c => c.sharedModel.outputs.filter(o => o.output_type === 'error').map(o => o.ename + ': ' + o.evalue))""")
+        .flatMap(c => c.sharedModel.outputs.filter(o => o.output_type === 'error').map(o => c.sharedModel.source.slice(0, 200) + ' → ' + o.ename + ': ' + o.evalue))""")
 
 
 def counted(page):
