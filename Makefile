@@ -19,7 +19,7 @@ docs: $(READY)
 	$(BIN)/python .ci/docs.py
 readme: $(READY)
 	$(BIN)/jupyter nbconvert --to markdown --output-dir . --output README nbs/index.ipynb
-	sed -i '/^#| /d' README.md
+	sed -i -e '/^#| /d' -e 's#](method.svg)#](nbs/method.svg)#' README.md
 # The slow cells of a notebook, with their outputs written into it
 tiny: $(READY)
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace nbs/tutorials/make_tiny_models.ipynb
