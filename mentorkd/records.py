@@ -7,7 +7,7 @@ __all__ = ['T', 'InputError', 'digest', 'question_ids', 'Question', 'Attempt', '
            'read_text', 'read_rows', 'read_jsonl']
 
 # %% ../nbs/00_records.ipynb #030ccd4b
-import hashlib, json, os, tempfile
+import csv, hashlib, io, json, os, tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -109,10 +109,11 @@ def read_text(path:str|Path, # A file the user named
                          "Save the file as UTF-8") from None
 
 # %% ../nbs/00_records.ipynb #fabfbe1a
-def read_rows(path:str|Path, # JSON lines
+def read_rows(path:str|Path, # JSON lines, or a table that ends in .csv
               needs:Iterable[str]=(), # Fields that every row must have
              )->list[dict]: # One dict a line, blank lines left out
-    "Rows of a JSON-lines file, each checked for its fields."
+    "Rows of a JSON-lines file or a CSV, each checked for its fields."
+    if str(path).endswith('.csv'): return _csv_rows(path, needs)
     rows = []
     for i, line in enumerate(read_text(path).split('\n'), 1):
         if not line.strip(): continue
@@ -123,6 +124,14 @@ def read_rows(path:str|Path, # JSON lines
         if missing: raise InputError(f"{path}, line {i}: no field {', '.join(missing)}", "Every row needs it", f"Give each line the fields {', '.join(needs)}")
         rows.append(row)
     if not rows: raise InputError(f"{path} is empty", "There is nothing to work on", "Put one JSON object on each line")
+    return rows
+
+def _csv_rows(path:str|Path, needs:Iterable[str])->list[dict]:
+    table = csv.DictReader(io.StringIO(read_text(path).removeprefix('\ufeff')))
+    if missing := [n for n in needs if n not in (table.fieldnames or ())]: raise InputError(f"{path}: no column {', '.join(missing)}", "Every row needs it", f"Name the columns {', '.join(needs)} in the first line")
+    rows = list(table)
+    if not rows: raise InputError(f"{path} is empty", "There is nothing to work on", "Put one row on each line below the names of the columns")
+    if uneven := [i for i, r in enumerate(rows, 2) if None in r or None in r.values()]: raise InputError(f"{path}, row {uneven[0]}: not as many cells as the first line has", "Cells could stand under the wrong name", "Put texts with commas between quotation marks")
     return rows
 
 # %% ../nbs/00_records.ipynb #ef1d8512

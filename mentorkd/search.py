@@ -6,9 +6,10 @@
 __all__ = ['PAPER', 'ALIKE', 'space_of', 'Trial', 'search', 'dev_accuracy', 'as_trials']
 
 # %% ../nbs/11i_search.ipynb #a11a0004
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from math import prod
+from itertools import product
 from pathlib import Path
 from .methods import Method, method
 from .records import InputError, digest
@@ -54,19 +55,22 @@ def search(methods:Sequence[str], # Names
     for m in map(method, methods):
         mine, s = space_of(m, space), settings(preset, **given | ALIKE)
         if m.data is None: raise InputError(f"A search for {m.name}", "It has no student", "Leave it out")
-        study = optuna.create_study(direction='maximize', sampler=optuna.samplers.GridSampler(mine, seed=s.seed), study_name=f'{m.name}-{digest(asdict(s), mine)}', storage=f"sqlite:///{Path(out)/'trials.db'}", load_if_exists=True)
-        _again(study)
-        left = min(trials, prod(map(len, mine.values()))) - sum(t.value is not None for t in study.trials)
-        if left > 0: study.optimize(lambda t: dev_accuracy(m, Path(out), preset, **given, **{n: t.suggest_categorical(n, list(v)) for n, v in mine.items()}), left)
+        study = optuna.create_study(direction='maximize', study_name=f'{m.name}-{digest(asdict(s), mine)}', storage=f"sqlite:///{Path(out)/'trials.db'}", load_if_exists=True)
+        study.optimize(lambda t: dev_accuracy(m, Path(out), preset, **given, **{n: t.suggest_categorical(n, list(v)) for n, v in mine.items()}), _queue(study, mine, trials, s.seed))
         rows = [Trial(m.name, t.number, t.params, t.value) for t in study.trials if t.value is not None]
         found += sorted(rows, key=lambda t: -t.dev_accuracy)
     return found
 
-def _again(study)->None:
-    "Trials that were stopped in the middle are tried again."
-    there = [t.system_attrs.get('fixed_params', t.params) for t in study.trials if t.value is not None or t.state.name == 'WAITING']
-    for t in study.trials:
-        if t.state.name in ('FAIL', 'RUNNING') and t.params and t.params not in there: study.enqueue_trial(t.params); there.append(t.params)
+def _queue(study, space:dict[str, tuple], trials:int, seed:int)->int: # How many are left
+    "Hand Optuna the combinations that were not tried to the end."
+    combinations = [dict(zip(space, values)) for values in product(*space.values())]
+    chosen = random.Random(seed).sample(combinations, len(combinations))[:trials]
+    ended = [t.params for t in study.trials if t.value is not None]
+    waiting = [t.system_attrs['fixed_params'] for t in study.trials if t.state.name == 'WAITING']
+    left = [c for c in chosen if c not in ended]
+    for c in left:
+        if c not in waiting: study.enqueue_trial(c)
+    return len(left)
 
 def dev_accuracy(m:Method, # Whose student
                  out:Path, # Folder of the search
