@@ -167,7 +167,7 @@ def cost(report:dict # Of a run
         )->list[tuple[str, str]]: # What, and how much
     "Seconds of each stage, updates and label tokens, and dollars where they are known."
     c = report['counts']
-    learnt = [(f'{WHO[w]}: updates, label tokens of a round', f"{n:,}, {c['label_tokens'][w]:,}" if 'label_tokens' in c else f'{n:,}') for w, n in c.get('updates', {}).items()]
+    learnt = [(f'{WHO.get(w, w)}: updates, label tokens of a round', f"{n:,}, {c['label_tokens'][w]:,}" if 'label_tokens' in c else f'{n:,}') for w, n in c.get('updates', {}).items()]
     return [*((f'{k}, seconds', f'{v:.1f}') for k, v in report['seconds'].items()), ('all stages, seconds', f"{sum(report['seconds'].values()):.1f}"), *learnt, ('teacher, dollars', 'not known to the run' if report.get('dollars') is None else f"{report['dollars']:.2f}")]
 
 def as_html(report:dict, # Of a run
