@@ -66,7 +66,8 @@ def annotate(questions:list[Question], # With gold answers
 def paid_rows(teacher:OpenAITeacher # With a journal
              )->list[dict]: # Completions of the requests it made, from this run or an earlier one
     "What a teacher's attempts cost."
-    return [teacher.journal.done[k] for k in teacher.used if k in teacher.journal.done] if teacher.journal else []
+    rows, price = [teacher.journal.done[k] for k in teacher.used if k in teacher.journal.done] if teacher.journal else [], teacher.budget.price
+    return [r | dict(dollars=price.of(r['read'], r['written'])) if price and r['dollars'] is None else r for r in rows]  # kept before the price was known
 
 def _dollars_a_sample(teacher, questions)->dict[str, float]:
     "What a sample of each question did cost; one that was not asked yet costs as the others."
@@ -120,6 +121,7 @@ def quote(questions:list[Question], # To be asked
           tries:int=12, # up to so many
          )->dict: # calls; tokens, dollars and hours from … to
     "What a run will cost: nothing is asked."
+    if n < 1 or until_correct < 0 or tries < max(1, until_correct) or max_tokens < 1 or a_second <= 0: raise InputError(f"n = {n}, until_correct = {until_correct}, tries = {tries}, max_tokens = {max_tokens}, a_second = {a_second}", "There would be nothing to ask, or too little", "Give n, max_tokens and a_second above 0, and tries from until_correct")
     if price is None: raise InputError(f"No price is known for {model}", "The run's cost cannot be said", "Give --price-read and --price-written, in dollars a million tokens")
     few, many = (k*len(questions) for k in ((until_correct, tries) if until_correct else (n, n)))  # samples
     read, how = count_tokens([p for q in questions for p in (shots + reasoning_prompt(q.question), shots + answer_prompt(q.question, ''))], model)

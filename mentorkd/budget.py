@@ -47,15 +47,23 @@ class Budget:
     ):
         if not all(math.isfinite(x) and x >= 0 for x in (max_usd or 0, *((price.read, price.written) if price else ()))): raise InputError(f"max_usd = {max_usd}, {price}", "It would cap nothing", "Give dollars from 0")
         if max_usd is not None and not price: raise InputError("--max-usd for a model of unknown price", "Nobody could say when it is reached", "Give --price-read and --price-written, in dollars a million tokens")
-        self.price, self.max_usd, self.spent, self.aside, self.read, self.written = price, max_usd, 0., 0., 0, 0
+        self.price, self.max_usd, self.spent, self.aside, self.read, self.written, self.before = price, max_usd, 0., 0., 0, 0, 0.  # before: what the journal held when it was opened
+    @property
+    def total(self)->float:
+        "Dollars spent, by earlier runs on the journal too."
+        return self.before + self.spent
+    def check(self, most:float # What comes next can cost at most
+             )->None: # Or an error
+        "Refuse what could pass the cap."
+        if self.max_usd is not None and self.total + most > self.max_usd: raise InputError(f"${self.total:.4f} are spent, the next could cost ${most:.4f}, and the cap is ${self.max_usd:.4f}", "It could be passed", "Give a larger --max-usd; all that was paid for is kept, and the run goes on from there")
     def most(self, read:int, written:int)->float|None: # Dollars, None when the price is not known
         "What a request with so many tokens at most can cost at most."
         return self.price.of(read, written) if self.price else None
     def reserve(self, most:float|None)->bool: # False: wait for what is set aside
         "Set aside, or refuse."
         if self.max_usd is not None:
-            if self.spent + most > self.max_usd: raise InputError(f"${self.spent:.4f} are spent, one more request could cost ${most:.4f}, and the cap is ${self.max_usd:.4f}", "It could be passed", "Give a larger --max-usd; all that was paid for is kept, and the run goes on from there")
-            if self.spent + self.aside + most > self.max_usd: return False
+            self.check(most)
+            if self.total + self.aside + most > self.max_usd: return False
         self.aside += most or 0.
         return True
     def settle(self, most:float|None, read:int, written:int)->float|None: # Dollars

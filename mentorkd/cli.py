@@ -7,6 +7,7 @@ __all__ = ['COMMANDS', 'add_settings', 'parser', 'main']
 
 # %% ../nbs/12_cli.ipynb #cbe1d080
 import argparse, errno, os, sys
+from pathlib import Path
 from dataclasses import fields
 from fastcore.docments import docments
 from .records import InputError
@@ -47,7 +48,7 @@ def parser()->argparse.ArgumentParser: # With all commands
     asked = (*of, ('--teacher', dict(required=True, metavar='openai:MODEL', help="As the endpoint names it; OPENAI_BASE_URL and OPENAI_API_KEY say where")),
         ('--n', dict(type=int, default=6, help="Samples a question (6)")), ('--max-tokens', dict(type=int, default=512, help="Of a rationale (512)")), ('--answer-tokens', dict(type=int, default=32, help="Of the answer; a model that thinks unseen needs more (32)")),
         ('--temperature', dict(type=float, default=.7, help="Of the sampling (0.7)")), ('--endpoint', dict(default='chat', help="chat or completions, the older one (chat)")), ('--shots', dict(metavar='FILE', help="Worked examples before each question: question, rationale, answer")), ('--allow-http', dict(action='store_true', help="Plain http to another machine")),
-        ('--until-correct', dict(type=int, default=0, metavar='K', help="Stop asking a question that has K correct ones")), ('--tries', dict(type=int, default=12, metavar='M', help="Samples a question at most, with --until-correct (12)")), ('--max-usd', dict(type=float, metavar='X', help="Stop before more than X dollars are spent in this run")),
+        ('--until-correct', dict(type=int, default=0, metavar='K', help="Stop asking a question that has K correct ones")), ('--tries', dict(type=int, default=12, metavar='M', help="Samples a question at most, with --until-correct (12)")), ('--max-usd', dict(type=float, metavar='X', help="Stop before the journal holds more than X dollars")),
         ('--batch', dict(action='store_true', help="Through the provider's batch endpoint: cheaper, hours later")), read_by, ('--price-read', dict(type=float, metavar='USD', help="Dollars a million tokens read, over the table's")), ('--price-written', dict(type=float, metavar='USD', help="The same for tokens written")), ('--seed', dict(type=int, default=1, help="Of the sampling (1)")))
     add('annotate', "Ask a teacher for rationales; what was paid for is kept and never paid again.", *asked, ('--out', dict(required=True, metavar='DIR', help="Folder for teacher.jsonl and the journal")))
     add('quote', "What annotate will cost; nothing is paid unless a pilot is asked for.", *asked, ('--pilot', dict(type=int, default=0, metavar='N', help="Ask N questions first, kept in --out")), ('--out', dict(metavar='DIR', help="Folder of the pilot's journal; annotate goes on from it")), ('--a-second', dict(type=float, default=5., help="Requests that the endpoint allows (5)")))
@@ -128,14 +129,14 @@ def _paid(model, **given):
     from mentorkd.annotate import paid_teacher
     return paid_teacher(model, say=lambda line: print(line, file=sys.stderr), **given)
 
-def _annotated(questions, kind, teacher, out, **how):
+def _annotated(questions, kind, teacher, out, written=None, **how):
     from tqdm import tqdm
     from mentorkd.annotate import annotate, paid_rows
     with teacher.kept_in(f'{out}/journal.jsonl'), tqdm(desc='teacher', leave=False) as bar:
         def progress(done, total, correct):
             bar.total = total; bar.n = done
             bar.set_postfix({'yield': f'{correct/done:.0%}'} | (dict(dollars=f'{teacher.budget.spent:.4f}') if teacher.budget.price else dict(tokens=teacher.budget.read + teacher.budget.written)), refresh=False); bar.update(0)
-        return annotate(questions, kind, teacher, out, progress=progress, **how), paid_rows(teacher)
+        return annotate(questions, kind, teacher, written or out, progress=progress, **how), paid_rows(teacher)
 
 def _annotate(task, questions, answer_kind, teacher, out, seed, n, until_correct, tries, extractor, **given)->str:
     rows, kind, model = _asked(task, questions, answer_kind, teacher, seed)
@@ -149,11 +150,12 @@ def _quote(task, questions, answer_kind, teacher, out, seed, n, until_correct, t
     from mentorkd.teacher import worked_examples
     rows, kind, model = _asked(task, questions, answer_kind, teacher, seed)
     price, shots = price_of(model, given['price_read'], given['price_written']), worked_examples(given['shots']) if given['shots'] else ''
+    if pilot < 0 or pilot == 1: raise InputError(f"--pilot {pilot}", "An interval needs two questions at least", "Give --pilot 2 or more, or leave it out")
     if pilot and not out: raise InputError("--pilot without --out", "What it costs could not be kept", "Give --out DIR, the folder that annotate will go on from")
     said = lambda rows_paid: as_quote(quote(rows, model, price, n, given['max_tokens'], a_second, rows_paid, shots, given['answer_tokens'], until_correct, tries))
     before = said(())
     if not pilot: return before
-    result, paid = _annotated(rows[:pilot], kind, _paid(model, **given), out, seed=seed, n=n, until_correct=until_correct, tries=tries, extractor=extractor)
+    result, paid = _annotated(rows[:pilot], kind, _paid(model, **given), out, Path(out)/'pilot', seed=seed, n=n, until_correct=until_correct, tries=tries, extractor=extractor)
     if result.stopped: raise result.stopped
     return f"{said(paid)}\n{result}"
 

@@ -116,7 +116,7 @@ def annotate(self:Distillation, teacher:OpenAITeacher, questions:list[Question])
     s = self.s
     def make(work):
         with self.paid(teacher), tqdm(desc='teacher', leave=False) as bar:
-            def progress(done, total): bar.total = total; bar.update(done - bar.n)
+            def progress(done, total, correct): bar.total = total; bar.set_postfix({'yield': f'{correct/done:.0%}', 'dollars': f'{teacher.budget.spent:.4f}'}, refresh=False); bar.update(done - bar.n)
             done = annotate(questions, self.kind, teacher, work, s.teacher_samples, s.until_correct, s.tries, s.seed, s.extractor, progress)
         self.say(str(done))
         if done.stopped: raise done.stopped

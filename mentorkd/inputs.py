@@ -48,7 +48,7 @@ def teachers(s:Settings # Of the run
     "Who writes the rationales."
     kind, _, of = (s.teacher or ('recorded:' + s.annotations if s.annotations else 'scripted' if s.task in EMBEDDED else 'released')).partition(':')
     if kind == 'released': return tuple(Recorded(released_rows(s.task, split)) for split in ('train', 'test'))
-    one = ScriptedTeacher(s.task) if kind == 'scripted' else recording(of) if kind == 'recorded' else paid_teacher(of, s.max_usd, s.price_read, s.price_written, s.shots, s.batch, endpoint=s.endpoint)
+    one = ScriptedTeacher(s.task) if kind == 'scripted' else recording(of) if kind == 'recorded' else paid_teacher(of, s.max_usd, s.price_read, s.price_written, s.shots, s.batch, endpoint=s.endpoint, temperature=s.teacher_temperature, max_tokens=s.teacher_max_tokens, answer_tokens=s.answer_tokens, allow_http=s.allow_http)
     return one, one
 
 # %% ../nbs/10d_inputs.ipynb #71a38c60

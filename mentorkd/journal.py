@@ -42,8 +42,10 @@ class Journal:
         path:str|Path, # Made when it is not there
     ):
         self.path, self.lock, self.syncing, self.synced = Path(path), threading.Lock(), threading.Lock(), 0
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.file = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, 'O_BINARY', 0), 0o600)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.file = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, 'O_BINARY', 0), 0o600)
+        except OSError as e: raise InputError(f"{self.path} cannot be opened ({e.strerror})", "What is paid for could not be kept", "Give --out a folder that can be written to") from None
         try: _claim(self.file)
         except OSError:
             os.close(self.file)

@@ -84,7 +84,7 @@ class TeacherMonitor:
         if teacher.journal is None: raise InputError("A teacher without a journal", "Nobody knows what was paid or came back", "Open one: with Journal(FILE) as teacher.journal")
         self.teacher, self.gold, self.kind, self.panel = teacher, {q.id: q.answer for q in questions}, kind, Panel(every)
         self.round, self.done, self.total, self.times = 1, 0, 0, deque()
-    def __call__(self, done:int, total:int)->None: # Samples of this round
+    def __call__(self, done:int, total:int, correct:int=0)->None: # Samples of this round
         "A sample more."
         if done <= self.done: self.round += 1; self.times.clear()
         self.done, self.total, now = done, total, time.monotonic()

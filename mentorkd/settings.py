@@ -41,13 +41,17 @@ class Settings:
     teacher_draw: int = 3 # Correct ones used, a question (Appendix B)
     until_correct: int = 0 # Of an openai: teacher: stop asking a question that has so many correct ones; 0 asks teacher_samples of each
     tries: int = 12 # With until_correct, samples a question at most
-    max_usd: float|None = None # Stop an openai: teacher before more than so many dollars are spent
+    max_usd: float|None = None # Stop an openai: teacher before its journal holds more than so many dollars
     price_read: float|None = None # Dollars a million tokens that it reads, over the table's
     price_written: float|None = None # The same for tokens that it writes
     journal: str|None = None # What it has said and was paid for (journal.jsonl in the run folder)
     endpoint: str = 'chat' # Of an openai: teacher: chat, or completions, the older one
     shots: str|None = None # File of worked examples that it sees before each question
     batch: bool = False # Ask it through the provider's batch endpoint: cheaper, hours later
+    teacher_temperature: float = .7 # Of its sampling (Appendix E)
+    teacher_max_tokens: int = 512 # Of its rationale
+    answer_tokens: int = 32 # Of its answer; a model that thinks unseen needs more
+    allow_http: bool = False # Send questions and key to another machine without encryption
     faithful: bool = False # Leave out correct rationales with a step or an end that does not hold, see `06b_faithful`
     mentor: str = 'mini' # tiny, mini, midi, a folder or a Hugging Face name
     mentor_checkpoint: str|None = None # A mentor that is already fine-tuned
@@ -104,7 +108,7 @@ class Settings:
 RANGES = dict(lam=(0, 1), tau=(1e-6, 1e6), teacher_samples=(1, 1000), teacher_draw=(1, 1000), mentor_samples=(0, 1000), temperature=(1e-6, 100), top_k=(0, 10**6),
               updates=(1, 10**9), mentor_updates=(1, 10**9), epochs=(0, 10**6), mentor_epochs=(0, 10**6), lr=(1e-12, 100), mentor_lr=(1e-12, 100), batch_size=(1, 10**6),
               accumulate=(1, 10**6), warmup=(0, 1), evals=(1, 10**6), max_length=(2, 10**6), max_new_tokens=(1, 10**6), write_batch=(1, 10**6), mentor_lora=(0, 10**5), student_lora=(0, 10**5),
-              token_budget=(0, 10**9), soft_k=(1, 10**6), ratio=(1e-6, 1), crossfit=(0, 1000), alpha=(0, 1), clip=(0, 10**6), lora_dropout=(0, .999), lora_alpha=(1, 10**6), until_correct=(0, 1000), tries=(1, 1000))
+              token_budget=(0, 10**9), soft_k=(1, 10**6), ratio=(1e-6, 1), crossfit=(0, 1000), alpha=(0, 1), clip=(0, 10**6), lora_dropout=(0, .999), lora_alpha=(1, 10**6), until_correct=(0, 1000), tries=(1, 1000), teacher_temperature=(0, 100), teacher_max_tokens=(1, 10**6), answer_tokens=(1, 10**6))
 WHY = dict(lam="λ mixes two losses and lies between 0 and 1", tau="Logits are divided by τ, so it must be above 0", alpha="It weighs the consistency of two rationales against their words; MCC-KD uses 0.01 to 0.1")
 
 def check_settings(s:Settings # To check

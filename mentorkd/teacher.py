@@ -8,8 +8,8 @@ __all__ = ['PATHS', 'NEXT', 'checked_client', 'as_request', 'prompt_of', 'bound_
 
 # %% ../nbs/05_teacher.ipynb #00696523
 import asyncio, json, os, queue, random, threading, time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -45,6 +45,10 @@ def checked_client(make:type=AsyncOpenAI, # Or `openai.OpenAI`
                   )->Callable: # Makes the client, without retries of its own
     "A client for the endpoint that the environment names."
     key, url = os.environ.get('OPENAI_API_KEY'), os.environ.get('OPENAI_BASE_URL')
+    if key and not (key.isascii() and key.isprintable() and key == key.strip()): raise InputError("OPENAI_API_KEY holds a space, a line's end or a letter that no header can carry", "The endpoint would refuse every request", "Set it again, without quotes or blanks")
+    try: scheme = urlsplit(url or 'https:').scheme
+    except ValueError: scheme = ''
+    if scheme not in ('http', 'https'): raise InputError(f"OPENAI_BASE_URL = {url!r}", "It is no address of an endpoint", "Begin it with https:// (or http:// on this machine), as in https://api.openai.com/v1")
     if not (key or url): raise InputError("OPENAI_API_KEY is not set", "The endpoint would refuse every request", "Set it, or set OPENAI_BASE_URL to a server of your own")
     if url and urlsplit(url).scheme == 'http' and not _loopback(urlsplit(url).hostname) and not allow_http and os.environ.get('MENTORKD_ALLOW_HTTP') != '1':
         raise InputError(f"OPENAI_BASE_URL is plain http to {urlsplit(url).hostname}", "The key and the questions could be read on the way", "Use https, or say --allow-http (MENTORKD_ALLOW_HTTP=1)")
@@ -119,17 +123,21 @@ class OpenAITeacher:
         answer_tokens:int=32, # Of the answer; a model that thinks unseen needs more
         allow_http:bool=False, # To another machine, without encryption
     ):
+        if not model or max_tokens < 1 or answer_tokens < 1 or temperature < 0: raise InputError(f"Model {model!r}, max_tokens = {max_tokens}, answer_tokens = {answer_tokens}, temperature = {temperature}", "No request could be made of it", "Name a model; give token limits from 1 and a temperature from 0")
         if endpoint not in PATHS: raise InputError(f"endpoint = {endpoint!r}", "It decides where requests go", f"Use {' or '.join(PATHS)}")
         self.model, self.temperature, self.max_tokens, self.tries, self.workers, self.journal, self.say = model, temperature, max_tokens, tries, workers, journal, say
         self.endpoint, self.shots, self.answer_tokens = endpoint, shots, answer_tokens
         self.client, self.budget, self.limiter, self.failed, self.without, self.stopped, self.answered = client or self._client(allow_http), Budget(price, max_usd), None, {}, set(), None, False
         self.used: set[str] = set()  # keys of all requests so far, kept ones too
+        self.under_way = 0.  # dollars that samples which have begun can still take, with a cap
         self.key = ':'.join(['openai', model, str(temperature), str(max_tokens)] + [endpoint]*(endpoint != 'chat') + [digest(shots)]*bool(shots) + [str(answer_tokens)]*(answer_tokens != 32))
     @contextmanager
     def kept_in(self, path:str|Path # Of the journal
                )->Iterator['OpenAITeacher']: # This teacher
         "Keep completions in a journal, and take those that are there, while the block lasts."
         with Journal(path) as self.journal:
+            held = sum(r['dollars'] or 0. for r in self.journal.done.values()) + sum(r['most'] or 0. for r in self.journal.open_intents)
+            self.budget.before = max(0., held - self.budget.spent)
             if self.journal.damaged: self.say(f"{self.journal.damaged} lines of {path} are damaged; what they held is asked for again")
             yield self
     def _client(self, allow_http): return checked_client(AsyncOpenAI, allow_http)
@@ -154,7 +162,7 @@ async def _say(self:OpenAITeacher, client:AsyncOpenAI, key:str, request:dict, ab
     return row['text']
 
 @patch
-def _enough(self:OpenAITeacher, state)->bool: return state.attempt_number >= (3 if isinstance(state.outcome.exception(), openai.APIConnectionError) and not self.answered else self.tries)
+def _enough(self:OpenAITeacher, state)->bool: return state.attempt_number >= (3 if not isinstance(state.outcome.exception(), openai.APIStatusError) and not self.answered else self.tries)
 
 @patch
 async def _once(self:OpenAITeacher, client, key, request, about, number)->dict:
@@ -184,7 +192,7 @@ def _given(self:OpenAITeacher, request)->dict:
 
 @patch
 def _refused(self:OpenAITeacher, status:int, param:str|None, message:str, given:dict)->str|None:
-    refused = next((p for p in ('temperature', 'max_tokens', 'seed', 'stop') if p in given and status == 400 and (param == p or f"'{p}'" in message) and 'support' in message), None)
+    refused = next((p for p in ('temperature', 'max_tokens', 'seed', 'stop') if p in given and status in (400, 422) and (param == p or f"'{p}'" in message) and any(w in message.lower() for w in ('support', 'unknown', 'unrecognized', 'unexpected', 'extra'))), None)
     if refused and refused not in self.without: self.without.add(refused); self.say(f"{self.model} refuses {refused}: asked without it")
     return refused
 
@@ -214,12 +222,27 @@ async def sample(self:OpenAITeacher, client:AsyncOpenAI, # Of this loop
     return two_stages(rationale, await self._say(client, *self.request(q, sample, seed, rationale)))
 
 @patch
+@asynccontextmanager
+async def _room(self:OpenAITeacher, q:Question, sample:int, seed:int)->AsyncIterator[None]:
+    "With a cap, a sample begins when both of its requests can be paid: half a sample is worth nothing."
+    key, request, _ = self.request(q, sample, seed)
+    read, written = bound_of(request)
+    most = 0. if self.budget.max_usd is None or self.journal and key in self.journal.done else self.budget.most(2*read + 6*written, written + self.answer_tokens)
+    while self.under_way and self.budget.total + self.under_way + most > self.budget.max_usd: await asyncio.sleep(.02)
+    if most and not self.stopped: self.budget.check(most)
+    self.under_way += most
+    try: yield
+    finally: self.under_way = 0. if self.under_way - most < 1e-12 else self.under_way - most
+
+@patch
 async def _all(self:OpenAITeacher, jobs:Iterator[tuple[int, Question, int]], seed:int, put:Callable)->None:
     self.limiter = Limiter(most=self.workers)
     async with self.client() as client:
         async def work():
             for i, q, s in jobs:
-                try: put((i, s, await self.sample(client, q, s, seed)))
+                try:
+                    async with self._room(q, s, seed): text = await self.sample(client, q, s, seed)
+                    put((i, s, text))
                 except Exception as e:
                     self.stopped = self.stopped or self._fatal(e)  # the others end what they have begun, and what is kept still comes
                     put((i, s, self.stopped or e))
@@ -230,8 +253,9 @@ async def _all(self:OpenAITeacher, jobs:Iterator[tuple[int, Question, int]], see
 @patch
 def _fatal(self:OpenAITeacher, e:Exception)->Exception|None:
     if isinstance(e, InputError) or not isinstance(e, (openai.OpenAIError, ValueError)): return e
-    if isinstance(e, openai.AuthenticationError) or isinstance(e, (openai.PermissionDeniedError, openai.NotFoundError)) and not self.answered: return InputError(f"The endpoint refuses {self.model} ({_first_line(e)})", "No request would be answered", "Check OPENAI_API_KEY, OPENAI_BASE_URL and the model's name")
+    if isinstance(e, openai.AuthenticationError) or isinstance(e, openai.APIStatusError) and e.status_code < 500 and not _again(e) and 'insufficient_quota' not in str(e) and not self.answered: return InputError(f"The endpoint refuses {self.model} ({_first_line(e)})", "No request would be answered", "Check OPENAI_API_KEY, OPENAI_BASE_URL and the model's name")
     if isinstance(e, openai.APIConnectionError) and not self.answered: return InputError(f"No answer from the endpoint ({_first_line(e)})", "Nobody would write rationales", "Check OPENAI_BASE_URL and the network")
+    if isinstance(e, openai.APIError) and not isinstance(e, openai.APIStatusError) and not self.answered: return InputError(f"The endpoint answers with something else than a completion ({_first_line(e)})", "Every request could be paid for nothing", "Check OPENAI_BASE_URL; it mostly ends in /v1")
     if 'insufficient_quota' in str(e): return InputError(f"The endpoint's quota is used up ({_first_line(e)})", "No request would be answered", "Add credit; what was paid for is kept")
 
 @patch

@@ -33,7 +33,8 @@ def test_capped_then_finished(server, tmp_path):  # noqa: F811
     said = json.loads((tmp_path/'run/report.json').read_text())
     assert asked['twice'] == 0 and asked['answered'] > paid
     assert said['teacher']['correct'] == said['teacher']['n'] and said['counts']['teacher']['correct'] == 2*said['counts']['questions']['train']
-    assert said['dollars'] == pytest.approx(2*2*said['counts']['questions']['train']*(40*1. + 20*2.)/1e6)
+    samples = 2*said['counts']['questions']['train'] + said['counts']['questions']['test']
+    assert said['dollars'] == pytest.approx(2*samples*(40*1. + 20*2.)/1e6)
     again = mentorkd(url, tmp_path, *words, '--max-usd', '1')
     assert 'teacher: kept' in again.stdout and report(url)['answered'] == asked['answered']
     written = [f for f in tmp_path.rglob('*') if f.is_file()]
