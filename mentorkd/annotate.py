@@ -13,7 +13,7 @@ from pathlib import Path
 from .answers import AnswerKind
 from .attempts import mark_text
 from .batch import BatchTeacher
-from .budget import Price, batch_share, price_of
+from .budget import Price, batch_share, price_date, price_of
 from .prompts import answer_prompt, reasoning_prompt
 from .records import Attempt, InputError, Question, atomic_path, write_jsonl
 from .teacher import OpenAITeacher, worked_examples
@@ -104,8 +104,11 @@ def count_tokens(texts:list[str], # Prompts
                  model:str, # Whose tokenizer counts
                 )->tuple[int, str]: # Tokens, and how they were counted
     "Tokens of prompts, by tiktoken or by their length."
-    try: import tiktoken; coder = tiktoken.encoding_for_model(model)
-    except (ImportError, KeyError, OSError): return sum(-(-len(t)//4) for t in texts), 'four characters a token'  # not installed, not known, or no network
+    about = sum(-(-len(t)//4) for t in texts), 'four characters a token'
+    try: import tiktoken
+    except ImportError: return about[0], f'{about[1]}; tiktoken would count them'
+    try: coder = tiktoken.encoding_for_model(model)
+    except (KeyError, OSError): return about  # not known, or no network
     return sum(len(coder.encode(t)) for t in texts), 'tiktoken'
 
 def quote(questions:list[Question], # To be asked
@@ -128,7 +131,7 @@ def quote(questions:list[Question], # To be asked
     tokens = [(k*read//len(questions) + k*w, k*(w + v)) for k, w, v in ((few, 8, 1), (many, max_tokens, answer_tokens))]  # the rationale is read again for the answer
     (reads, writes), dollars = zip(*tokens), tuple(price.of(*t) for t in tokens)
     if tried := _pilot_means(pilot, price): reads, writes, dollars = ((few*low, many*high) for low, high in map(_interval, zip(*tried.values()))); how = f'a pilot of {len(tried)} questions'
-    return dict(model=model, questions=len(questions), calls=(2*few, 2*many), read=tuple(reads), written=tuple(writes), dollars=tuple(dollars), dollars_batch=tuple(batch_share()*d for d in dollars), hours=(2*few/a_second/3600, 2*many/(.9*a_second)/3600), a_second=a_second, counted_by=how)
+    return dict(model=model, questions=len(questions), calls=(2*few, 2*many), read=tuple(reads), written=tuple(writes), dollars=tuple(dollars), dollars_batch=tuple(batch_share()*d for d in dollars), hours=(2*few/a_second/3600, 2*many/(.9*a_second)/3600), a_second=a_second, counted_by=how, price=price)
 
 def _pilot_means(rows, price)->dict[str, tuple[float, ...]]:
     "Tokens read and written and dollars of a question's samples, of two questions or more; half a sample does not count."
@@ -148,5 +151,6 @@ def as_quote(q:dict # Of `quote`
     money = lambda x: range_of(x, '.2f' if x[1] >= 1 else '.4f')
     range_of = lambda x, form: f"{x[0]:{form}} to {x[1]:{form}}" if x[0] != x[1] else f"{x[0]:{form}}"
     return '\n'.join([f"{q['questions']} questions to {q['model']}: {range_of(q['calls'], ',')} calls, tokens read {range_of(q['read'], ',.0f')}, written {range_of(q['written'], ',.0f')} ({q['counted_by']})",
+        f"  at ${q['price'].read:g} a million tokens read and ${q['price'].written:g} written (the package's table is of {price_date()}; --price-read and --price-written go over it)",
         f"  dollars {money(q['dollars'])}; by a batch endpoint {money(q['dollars_batch'])}",
         f"  hours {range_of(q['hours'], '.2f')} at {q['a_second']:g} requests a second; a batch may take 24 for each stage"])
