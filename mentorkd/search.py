@@ -47,7 +47,7 @@ def search(methods:Sequence[str], # Names
     "Search each method with the same budget, on dev."
     try: import optuna
     except ImportError: raise InputError("A search without Optuna", "It proposes the values and keeps the trials", "pip install 'mentorkd[search]'") from None
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     if trials < 1: raise InputError(f"trials = {trials}", "Nothing would be tried", "Give --trials a value from 1")
     if reserved := {'method', *ALIKE} & {*space, *given}: raise InputError(f"{', '.join(sorted(reserved))} in a search", "Methods are searched alike, on dev, at equal updates", "Leave it out")
     Path(out).mkdir(parents=True, exist_ok=True)
