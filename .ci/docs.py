@@ -13,6 +13,9 @@ def build() -> Path:
     site = ROOT/'_docs'
     shutil.rmtree(site, ignore_errors=True)
     shutil.move(ROOT/'_proc'/'_docs', site)
+    for data in (ROOT/'nbs'/'analysis').glob('*'):
+        if data.suffix in ('.csv', '.json'): shutil.copy(data, site/'analysis')  # one click from their figures
+    shutil.copy(ROOT/'nbs'/'method.svg', site)
     return site
 
 
