@@ -15,7 +15,6 @@ def build() -> Path:
     shutil.move(ROOT/'_proc'/'_docs', site)
     for data in (ROOT/'nbs'/'analysis').glob('*'):
         if data.suffix in ('.csv', '.json'): shutil.copy(data, site/'analysis')  # one click from their figures
-    shutil.copy(ROOT/'nbs'/'method.svg', site)
     return site
 
 

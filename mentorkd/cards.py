@@ -8,10 +8,11 @@ __all__ = ['TERMS', 'teacher_of', 'model_card', 'data_rows', 'dataset_card', 'sa
 # %% ../nbs/11g_cards.ipynb #11c80004
 import shutil
 from pathlib import Path
+from .answers import MARKS
 from .cases import Kept, open_run, training_attempts
 from .journal import read_lines
 from .records import InputError, digest, read_rows, write_jsonl
-from .report import as_p, rows
+from .report import difference, rows
 from .tasks import EMBEDDED
 
 # %% ../nbs/11g_cards.ipynb #11c80008
@@ -24,11 +25,12 @@ def teacher_of(kept:Kept # A run
     s = kept.settings
     kind, _, of = ('recorded:' + s['annotations'] if s['annotations'] else s['teacher'] or '').partition(':')
     file = of if kind == 'recorded' else None
-    if kind == 'openai': return dict(name=of + ', as the endpoint was asked', terms=TERMS['openai'], dollars=None)
-    if file and (journal := Path(file).parent/'journal.jsonl').is_file():
+    journal = Path(s.get('journal') or kept.path/'journal.jsonl') if kind == 'openai' else Path(file).parent/'journal.jsonl' if file else None
+    if journal and journal.is_file():
         paid = [r for r in read_lines(journal.read_bytes())[0] if r.get('is') == 'done']
         names, known = sorted({r['model'] for r in paid}), paid and all(r['dollars'] is not None for r in paid)
         return dict(name=', '.join(names) + ', as the endpoint named itself', terms=TERMS['openai'], dollars=sum(r['dollars'] for r in paid) if known else None)
+    if kind == 'openai': return dict(name=of + ', as the endpoint was asked', terms=TERMS['openai'], dollars=None)
     if file: return dict(name=f'recorded in {Path(file).name}', terms=TERMS['recorded'], dollars=None)
     if s['task'] in EMBEDDED: return dict(name='a script, no model', terms=TERMS['script'], dollars=0.)
     return dict(name='GPT-3.5 (gpt-3.5-turbo says the paper, gpt-3.5-turbo-instruct the README)', terms=TERMS['released'], dollars=None)
@@ -56,10 +58,9 @@ def model_card(run:str|Path, # A finished run folder
     student, c = report['student'], report['counts']
     result = EvalResult(task_type='text-generation', dataset_type=report['task'], dataset_name=report['task'], dataset_split='test', metric_type='accuracy', metric_value=round(student['accuracy'], 4), metric_name=f"accuracy, 95% interval {student['ci95'][0]:.3f} to {student['ci95'][1]:.3f}")
     data = ModelCardData(license=license, language=language, library_name='transformers', tags=['mentor-kd', 'knowledge-distillation', 'chain-of-thought'], base_model=_hub_name(s['student']), model_name=name, eval_results=[result])
-    mark = dict(arrow='-->', sentence='Therefore, the answer is')[s['label_style']]
     text = f'''# {name}
 
-A student of Mentor-KD (Lee et al., EMNLP 2024) for {report['task']}: it writes a rationale and, behind `{mark}`, its answer. Made with mentorkd {kept.manifest['versions']['mentorkd']}.
+A student of Mentor-KD (Lee et al., EMNLP 2024) for {report['task']}: it writes a rationale and, behind `{MARKS[s['label_style']]}`, its answer. Made with mentorkd {kept.manifest['versions']['mentorkd']}.
 
 ## Method
 
@@ -77,7 +78,7 @@ A teacher wrote rationales, of which those with a correct answer were kept. A me
 
 {_table(['who', 'accuracy, 95% interval'], rows(report))}
 
-Mentor-KD minus Vanilla-KD {report['difference']:+.1%} at equal updates, McNemar {as_p(report['p_value'])}, one seed. The intervals are for other questions of this kind, not for other seeds.
+{f'{difference(report)}. ' if report['difference'] is not None else ''}The intervals are for other questions of this kind, not for other seeds.
 
 ## Cost
 

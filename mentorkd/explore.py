@@ -14,6 +14,7 @@ import ipywidgets as widgets
 import pandas as pd
 from matplotlib.figure import Figure
 from .answers import EXTRACTORS, KINDS, AnswerKind, mark, normalise
+from .figures import mean_interval
 from .cases import PICKS, Case, Kept, open_run, pick, run_cases
 from .records import Attempt, InputError, Question
 from .report import COLOURS, PALETTE, WHO, html_table, styled, svg
@@ -144,11 +145,10 @@ def over_seeds(table:pd.DataFrame, # A row a run
                by:str='method', # A line for each
               )->pd.DataFrame: # by, x, mean, half (of the 95% interval, nan with one seed), seeds, rows
     "Means over seeds with Student's interval."
-    from scipy.stats import t
     if missing := [c for c in (x, y, by) if c not in table]: raise InputError(f"The table has no column {', '.join(missing)}", "There is nothing to draw", f"Choose among {', '.join(map(str, table.columns))}")
     keys = list(dict.fromkeys([by, x]))
     each = table.assign(of_seed=table['seed'] if 'seed' in table else 0).groupby([*keys, 'of_seed'], sort=False)[y].agg(['mean', 'size'])
-    rows = [dict(zip(keys, k if isinstance(k, tuple) else (k,))) | dict(mean=g['mean'].mean(), half=float(t.ppf(.975, len(g) - 1)*g['mean'].sem()) if len(g) > 1 else float('nan'), seeds=len(g), rows=int(g['size'].sum())) for k, g in each.groupby(level=keys, sort=False)]
+    rows = [dict(zip(keys, k if isinstance(k, tuple) else (k,))) | dict(mean=(m := mean_interval(g['mean'].tolist()))[0], half=m[2] - m[0], seeds=len(g), rows=int(g['size'].sum())) for k, g in each.groupby(level=keys, sort=False)]
     return pd.DataFrame(rows)
 
 # %% ../nbs/11e_explore.ipynb #11e00023
@@ -195,7 +195,7 @@ def tidy(table:pd.DataFrame # A row a run; `teacher_accuracy`, `student_accuracy
     "One accuracy a row; a table that has it already stays as it is."
     parts = [w for w in WHO if f'{w}_accuracy' in table]
     factors = table[[c for c in table if not MEASURED.search(c)]]
-    return pd.concat([factors.assign(method=WHO[w].removesuffix(' student'), accuracy=table[f'{w}_accuracy']) for w in parts], ignore_index=True) if parts else table
+    return pd.concat([factors.assign(method=table['method'] if w == 'student' and 'method' in table else WHO[w].removesuffix(' student'), accuracy=table[f'{w}_accuracy']) for w in parts], ignore_index=True) if parts else table
 
 def explore_study(study:str|Path|pd.DataFrame, # Tidy CSV or table, a row a run
                   x:str='task', # To begin with

@@ -182,7 +182,7 @@ def prepare(run:StudyRun, # A leader
     "Make a prefix."
     with _logged(out, run.key, threads) as say:
         try:
-            from mentorkd.pipeline import Distillation
+            from mentorkd.distillation import Distillation
             claim = claim_once(Path(out)/'runs'/run.key/'.lock', lambda pid: say(f"process {pid} has this run"))
             d = Distillation(run.settings, Path(out)/'runs'/run.key, say, Path(out)/'store')
             for stage in (d.teach, d.train_mentor, d.augment, d.label_softly): stage()

@@ -1,4 +1,6 @@
 "Every family of models goes through the same loop: trained with soft labels, with adapters, saved, and made to write."
+from dataclasses import replace
+
 import pytest
 import torch
 from tokenizers.processors import TemplateProcessing
@@ -41,7 +43,7 @@ def made(family: str, seed: int) -> Backbone:
 @pytest.mark.parametrize('family', MADE)
 def test_learns_from_a_mentor_and_writes(family, rows, tmp_path):
     questions, D = rows
-    done = train(made(family, 1), D, TrainSettings(**{**FEW.__dict__, 'lam': .3, 'tau': 2.}), tmp_path/'run', mentor=made(family, 2))
+    done = train(made(family, 1), D, replace(FEW, lam=.3, tau=2.), tmp_path/'run', mentor=made(family, 2))
     losses = [h for h in done.history if 'loss' in h]
     assert losses[-1]['rd'] < losses[0]['rd'] and all(h['sld'] > 0 for h in losses)
     assert losses[0]['loss'] == pytest.approx(.7*losses[0]['rd'] + .3*4*losses[0]['sld'], rel=1e-3)
@@ -66,7 +68,7 @@ def test_two_rationales_agree_more(family, rows, tmp_path):
     questions, D = rows
     pairs = of_pairs(Material(questions, D, []))
     s = TrainSettings(updates=20, batch_size=8, evals=1, lr=5e-3, together=2, alpha=1.)
-    sld = lambda alpha: [h['sld'] for h in train(made(family, 1), pairs, TrainSettings(**{**s.__dict__, 'alpha': alpha}), tmp_path/str(alpha), objective=rd_and_consistency, prepare=with_answers).history if 'sld' in h]
+    sld = lambda alpha: [h['sld'] for h in train(made(family, 1), pairs, replace(s, alpha=alpha), tmp_path/str(alpha), objective=rd_and_consistency, prepare=with_answers).history if 'sld' in h]
     assert sum(sld(1.)[-5:]) < sum(sld(0.)[-5:])
 
 
@@ -87,5 +89,5 @@ def test_a_vocabulary_padded_further_changes_nothing(rows, tmp_path):
     for extra in (0, 27):
         mentor = made('flan-t5', 2)
         if extra: mentor.model.resize_token_embeddings(mentor.vocab_size + extra, mean_resizing=False)
-        losses.append([h['sld'] for h in train(made('flan-t5', 1), rows[1], TrainSettings(**{**FEW.__dict__, 'lam': .5}), tmp_path/str(extra), mentor=mentor).history if 'sld' in h])
+        losses.append([h['sld'] for h in train(made('flan-t5', 1), rows[1], replace(FEW, lam=.5), tmp_path/str(extra), mentor=mentor).history if 'sld' in h])
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)

@@ -8,12 +8,11 @@ import pytest
 from mentorkd.records import digest
 from mentorkd.runs import code_digest
 from mentorkd.settings import Settings
-from mentorkd.study import made_from
+from mentorkd.study import METHOD, made_from
 from mentorkd.tables import read_table
 from mentorkd.tiny import fingerprint
 
 NBS = Path(__file__).resolve().parent.parent/'nbs'
-METHOD = ['worlds', 'tiny', 'tasks', 'answers', 'generators', 'prompts', 'attempts', 'faithful', 'losses', 'block_losses', 'soft_labels', 'batches', 'forward', 'models', 'writing', 'engines', 'train', 'methods', 'inputs', 'distillation', 'pipeline']
 SPEED = ['batches', 'block_losses', 'soft_labels', 'forward', 'losses', 'models', 'writing', 'engines', 'train', 'bench']
 
 
