@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FORM', 'PARTS', 'METHOD', 'STAGES', 'MODELS', 'AFTER', 'Done', 'StudyRun', 'Study', 'typed', 'read_study',
            'made_from', 'measured', 'marks_of', 'perform', 'row_of', 'prefix', 'leaders', 'prepare', 'in_turn',
-           'with_ray', 'run_study', 'Answer', 'answers']
+           'with_ray', 'run_study', 'Answer', 'answers', 'answered']
 
 # %% ../nbs/11d_study.ipynb #11d00004
 import os, re, tomllib, traceback
@@ -262,3 +262,13 @@ def answers(study:Study, # With contrasts
     found = {n: contrast(table.cell(**c['first']), table.cell(**c['second'])) for n, c in study.contrasts.items()}
     corrected = holm({n: c.p_value for n, c in found.items()})
     return [Answer(n, c, corrected[n], study.contrasts[n]['of_interest'], verdict(c.ci95, study.contrasts[n]['of_interest'])) for n, c in found.items()]
+
+# %% ../nbs/11d_study.ipynb #11d00061
+def answered(file:str|Path, # TOML, its table beside it
+            )->tuple[Study, Table, list[Answer]]: # The study, its rows, what they say to its contrasts
+    "A study whose runs are done."
+    study, path = read_study(file), Path(file).with_suffix('.csv')
+    table = read_table(path)
+    if table.rows.run.tolist() != [r.key for r in study.runs]: raise InputError(f"{path} has other runs than {file}", "Its figures would answer another question", f"mentorkd study {file} --table {path}")
+    if set(table.rows.made_from) != {made_from()}: raise InputError(f"{path} was made by other code or weights", "Its figures may not be those of what is here", f"mentorkd study {file} --table {path}")
+    return study, table, answers(study, table)
