@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 from .evaluate import Contrast, deserved
 from .records import InputError
 from .report import PALETTE, styled, svg
@@ -53,7 +54,7 @@ def curve(rows:Any, # Data frame, a row a run
     for i, (ax, (name, part)) in enumerate(zip(figure.subplots(1, len(parts), squeeze=False)[0], parts)):
         _lines(ax, part, factor, value, group)
         ax.set(title=str(name).replace('_', ' '), xlabel=label or factor, ylabel=value.replace('_', ' ') if i == 0 else '')
-        ax.yaxis.set_major_formatter(lambda y, _: f'{y:.0%}')
+        ax.yaxis.set_major_formatter(PercentFormatter(1))
         if group and i == 0: ax.legend()
     return figure
 
@@ -61,9 +62,10 @@ def _lines(ax:Any, rows:Any, factor:str, value:str, group:str|None)->None:
     "Means with their intervals, joined, and a dot for each run."
     shown = by_level(rows, factor, value, group)
     places = {l: i for i, l in enumerate(dict.fromkeys(shown.level))} if shown.level.dtype == object or str(shown.level.dtype).startswith('str') else None
-    at = lambda levels: [places[l] for l in levels] if places else list(levels)
-    for colour, (name, s) in zip(PALETTE, shown.groupby('group', sort=False)):
-        ax.errorbar(at(s.level), s['mean'], yerr=[s['mean'] - s.low, s.high - s['mean']], fmt='o-', color=colour, capsize=3, label=str(name))
+    groups = list(shown.groupby('group', sort=False))
+    for i, (colour, (name, s)) in enumerate(zip(PALETTE, groups)):
+        at = lambda levels: [places[l] + .15*(i - (len(groups) - 1)/2) for l in levels] if places else list(levels)  # names stand beside each other and are not joined
+        ax.errorbar(at(s.level), s['mean'], yerr=[s['mean'] - s.low, s.high - s['mean']], fmt='o' if places else 'o-', color=colour, capsize=3, label=str(name))
         dots = rows if not group else rows[rows[group] == name]
         ax.plot(at(dots[factor]), dots[value], '.', color=colour, alpha=.4, markersize=4)
     if places: ax.set_xticks(list(places.values()), [str(l) for l in places])
@@ -81,7 +83,7 @@ def differences(found:dict[str, Contrast], # Name → contrast
         ax.errorbar(c.difference, y, xerr=[[c.difference - c.ci95[0]], [c.ci95[1] - c.difference]], fmt='o', color=PALETTE[0], capsize=3)
     ax.axvline(0, color='#888888', linewidth=.8); ax.axvline(of_interest, color=PALETTE[3], linewidth=.8, linestyle='--')
     ax.set_yticks(range(len(found)), [n.replace('_', ' ') for n in found]); ax.invert_yaxis()
-    ax.set(xlabel='difference of accuracies'); ax.xaxis.set_major_formatter(lambda x, _: f'{x:+.0%}')
+    ax.set(xlabel='difference of accuracies'); ax.xaxis.set_major_formatter(PercentFormatter(1))
     return figure
 
 @dataclass(frozen=True)
