@@ -56,11 +56,14 @@ def parser()->argparse.ArgumentParser: # With all commands
     searched = add('search', "Search the settings of several methods alike: on dev, with one budget.", ('--methods', dict(required=True, metavar='A,B', help="Names, see methods")), ('--trials', dict(type=int, default=12, metavar='N', help="Of each method (12)")),
         ('--space', dict(action='append', metavar='NAME=X,Y', help="Values of a setting; may be given several times (the paper's lists)")), ('--out', dict(default='runs/search', metavar='DIR', help="Folder; a search that was stopped goes on there (runs/search)")))
     add_settings(searched)
+    other = (('--preset', dict(metavar='X', help="small or xl: FlanT5 and the paper's tasks in the places of the embedded ones")), ('--task', dict(metavar='X', help="Of all runs, where task is no factor; the same as --base task=X")),
+        ('--base', dict(action='append', metavar='NAME=VALUE', help="A setting over the file's, see run; may be given several times")), ('--level', dict(action='append', metavar='NAME.LEVEL=OTHER', help="Another level in the place of one of the file's, as in task.chain_arithmetic=asdiv")))
     add('study', "Do the runs of a study file, in worker processes or on a cluster; what is done is kept.", ('file', dict(help="TOML: base settings, factors, contrasts")), ('--workers', dict(type=int, default=1, metavar='N', help="Processes on this machine; more than one needs mentorkd[ray] (1)")), ('--address', dict(metavar='RAY', help="A Ray cluster instead")),
-        ('--table', dict(metavar='OUT.csv', help="Table to write (in the study's folder)")), ('--out', dict(metavar='DIR', help="The study's folder (runs/study-<name>)")), ('--threads', dict(type=int, default=1, help="A run (1)")), ('--gpus', dict(type=float, default=0., help="A run, with Ray (0)")))
+        ('--table', dict(metavar='OUT.csv', help="Table to write (in the study's folder)")), ('--out', dict(metavar='DIR', help="The study's folder (runs/study-<name>)")), ('--threads', dict(type=int, default=1, help="A run (1)")), ('--gpus', dict(type=float, default=0., help="A run, with Ray (0)")),
+        *other, ('--dry-run', dict(action='store_true', help="See that every run starts: one update, few questions, narrow models; nothing is kept")), ('--tokenizer', dict(metavar='X', help="Of FlanT5 in a dry run: folder, Hugging Face name or spiece.model")))
     add('advise', "Is a mentor worth it? On dev, at equal cost: more samples of the teacher, the mentor's rationales, its soft labels, both.", ('run', dict(help="A finished run folder")), ('--seeds', dict(type=int, default=3, metavar='N', help="From the run's own on (3)")), ('--hour', dict(type=float, default=2., metavar='USD', help="Dollars an hour of this machine (2)")),
         ('--model', dict(default='gpt-3.5-turbo', help="Whose price a free teacher is given (gpt-3.5-turbo)")), ('--of-interest', dict(type=float, default=.02, metavar='X', help="Smallest difference that would matter (0.02)")), ('--out', dict(metavar='DIR', help="Folder for the trials (<run>-advice)")))
-    add_settings(add('plan', "Memory and hours of a run or of a study, before it is started.", ('study', dict(nargs='?', metavar='STUDY.toml', help="A study file; of the options, those of the device count then"))), PlanSettings)
+    add_settings(add('plan', "Memory and hours of a run or of a study, before it is started.", ('study', dict(nargs='?', metavar='STUDY.toml', help="A study file; its runs say all but the device")), *other), PlanSettings)
     add('bench', "Measure the reference's way of training and sampling beside ours, in turns; takes some minutes a round.", ('--json', dict(metavar='FILE', help="Write the ratios and what they were computed from")),
         ('--plot', dict(metavar='FILE', help="Write a plot (png or svg)")), ('--student', dict(default='google/flan-t5-small', help="Configuration: FlanT5's name or a folder (google/flan-t5-small)")),
         ('--mentor', dict(default='google/flan-t5-base', help="The same (google/flan-t5-base)")), ('--task', dict(default='tracking_shuffled_objects', help="Real texts, from MENTORKD_DATA (tracking_shuffled_objects)")),
@@ -164,21 +167,38 @@ def _import(files, task, questions, answer_kind, out, extractor)->str:
     data = _questions(task, questions, answer_kind)
     return f"{import_annotations(files, data.questions, data.task.kind, out, extractor)}\n\n{out}/teacher.jsonl"
 
-def _plan(study:str|None=None, **given)->str:
+def _plan(study:str|None, preset, task, base, level, **given)->str:
     s = PlanSettings(**given)
     from mentorkd.plan import plan_table, study_table
+    if not study and (preset or task or base or level): raise InputError("--preset, --task, --base or --level without a study", "They say how the runs of a study differ from its file", "Name the file, or give --student, --mentor and the sizes of the data")
     if not study: return plan_table(s)
-    from mentorkd.study import prefix, read_study
-    read = read_study(study)
-    return study_table(read.name, [r.settings for r in read.runs], prefix, s)
+    if lost := set(given) - {'devices', 'peak', 'share', 'bandwidth'}: raise InputError(f"--{min(lost).replace('_', '-')} with a study", "Its runs say that themselves", "Use --base NAME=VALUE; of the device, --devices, --peak, --share and --bandwidth count")
+    from mentorkd.study import read_study
+    read = read_study(study, *_changes(preset, task, base, level))
+    return study_table(read.name, [r.settings for r in read.runs], s)
 
-def _study(file:str, **given)->str:
+def _changes(preset:str|None, task:str|None, base:list[str]|None, level:list[str]|None)->tuple[dict, dict]:
+    "Settings over a study's, and levels in the places of its own."
+    from mentorkd.study import as_setting
+    if wrong := next((f'--base {b}' for b in base or [] if '=' not in b), None) or next((f'--level {l}' for l in level or [] if not ('=' in l and '.' in l.partition('=')[0])), None): raise InputError(wrong, "It says what is other than in the file", "Write --base NAME=VALUE and --level NAME.LEVEL=OTHER")
+    given, levels = {n: as_setting(n, v) for n, _, v in (b.partition('=') for b in base or [])}, {}
+    for left, _, new in (l.rpartition('=') for l in level or []):
+        name, _, old = left.partition('.')
+        levels.setdefault(name, {})[as_setting(name, old)] = as_setting(name, new)
+    return {n: v for n, v in dict(preset=preset, task=task).items() if v} | given, levels
+
+def _study(file:str, preset, task, base, level, dry_run, tokenizer, **given)->str:
     from mentorkd.forward import keep_memory
     from mentorkd.study import answers, read_study, run_study
     from mentorkd.tables import read_table
     keep_memory()
-    path = run_study(file, **given)
-    study, table = read_study(file), read_table(path)
+    changes = _changes(preset, task, base, level)
+    study = read_study(file, *changes)
+    if dry_run:
+        from mentorkd.dry_run import dry_run as go
+        return str(go(study, tokenizer=tokenizer))
+    path = run_study(file, **given, **dict(zip(('base', 'levels'), changes)))
+    table = read_table(path)
     failed = int(table.rows.error.notna().sum())
     return '\n'.join([f"{len(study.runs)} runs, {failed} failed"] + ([] if failed else [str(a) for a in answers(study, table)]) + ['', str(path)])
 

@@ -63,9 +63,9 @@ class Table:
 
     def having(self, **levels # Column → value
               )->Any: # The rows that have them
-        "Some of the rows."
+        "Some of the rows; '' and None stand for an empty cell, which the file does not tell apart."
         if unknown := set(levels) - set(self.rows): raise InputError(f"No column {', '.join(unknown)}", "No cell is named by it", f"Use one of {', '.join(self.rows.columns)}")
-        return self.rows[[all(r[k] == v for k, v in levels.items()) for _, r in self.rows.iterrows()]]
+        return self.rows[[all(r[k] != r[k] or r[k] is None if v in ('', None) else r[k] == v for k, v in levels.items()) for _, r in self.rows.iterrows()]]
     def cell(self, part:str='student', # Who: teacher, mentor, vanilla or student
              **levels, # Column → value
             )->dict[int, list[Mark]]: # Seed → a mark a question
