@@ -52,7 +52,8 @@ def mend(site: Path) -> None:
         text = re.sub(r'(<a\b[^>]*>)?<code>((?:analysis/|tutorials/)?(?:\d+[a-z]?_)?(\w+))</code>', lambda m: linked(m, site, page), text)
         text = re.sub(r'(<a\b[^>]*?) (?:xlink:)?href="[^"]*\bruns/[^"]*"', r'\1', text)  # run folders stay where they were made
         text = re.sub(r'(<code class="sourceCode python">)\n', r'\1', text)
-        text = re.sub(r'<td>(?=[^<]{0,24}</td>)', '<td class="short">', text)
+        text = re.sub(r'<td>(?=([^<]*)</td>)', lambda m: f'<td class="{"short" if len(m[1]) < 25 else "long"}">', text)
+        text = re.sub(r'<pre>(?=<code>(.*?)</code>)', lambda m: '<pre class="sentences">' if sentences(html.unescape(m[1])) else m[0], text, flags=re.S)
         page.write_text(re.sub(r'<span class="math (inline|display)">\\[(\[](.*?)\\[)\]]</span>', lambda m: drawn(html.unescape(m[2]), m[1]), text, flags=re.S))
     for theme in (site/'site_libs'/'themes').glob('*.css'): theme.write_text(re.sub(r'@import url\(https?:[^)]*\);?', '', theme.read_text()))
 
@@ -63,6 +64,12 @@ def linked(m: re.Match, site: Path, page: Path) -> str:
     target = site/folder/f'{m[3]}.html'
     if m[1] or stem == m[3] and not folder or not target.exists() or target == page: return m[0]
     return f'<a href="{"../"*(len(page.relative_to(site).parts) - 1)}{target.relative_to(site)}"><code>{m[2]}</code></a>'
+
+
+def sentences(printed: str, width: int = 90) -> bool:
+    "Whether what is too wide for the page has no columns to keep."
+    wide = [line for line in printed.splitlines() if len(line) > width]
+    return bool(wide) and not any('  ' in line.strip() for line in wide)
 
 
 def drawn(tex: str, where: str, size: int = 12) -> str:
