@@ -59,10 +59,11 @@ def mend(site: Path) -> None:
 
 
 def linked(m: re.Match, site: Path, page: Path) -> str:
-    "`07_losses` and `analysis/speed` in a text lead to their pages."
+    "`07_losses`, `analysis/speed` and `lambda_sweep` in a text lead to their pages."
     folder, stem = m[2].rpartition('/')[::2]
-    target = site/folder/f'{m[3]}.html'
-    if m[1] or stem == m[3] and not folder or not target.exists() or target == page: return m[0]
+    beside = '_' in stem and stem == m[3] and not folder and page.parent != site  # `lambda_sweep` on another page of its folder
+    target = (page.parent if beside else site/folder)/f'{m[3]}.html'
+    if m[1] or not (folder or beside or stem != m[3]) or not target.exists() or target == page: return m[0]
     return f'<a href="{"../"*(len(page.relative_to(site).parts) - 1)}{target.relative_to(site)}"><code>{m[2]}</code></a>'
 
 
