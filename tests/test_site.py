@@ -35,7 +35,7 @@ FAULTS = r"""() => {
   for (const i of document.images) if (i.complete && !i.naturalWidth) out.push(`no picture: ${i.src.slice(0, 60)}`);
   const text = main.cloneNode(true);
   for (const m of text.querySelectorAll('style')) m.remove();
-  for (const m of text.textContent.match(/<[\w.]+ (object )?at 0x\w+>|\d+%\|/g) || []) out.push(`as Python prints it: ${m}`);
+  for (const m of text.textContent.match(/<[\w.]+ (object )?at 0x\w+>|<Figure size|\d+%\|/g) || []) out.push(`as Python prints it: ${m}`);
   for (const m of text.querySelectorAll('pre, code')) m.remove();
   for (const m of text.textContent.match(/\\[(\[]|\\(frac|sum|math\w+|log|rm|tau)\b|\$\$|\|---|\]\(http/g) || []) out.push(`not rendered: ${m}`);
   return out.slice(0, 4);
