@@ -18,8 +18,9 @@ from pydantic import ValidationError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt
 from .budget import Price, batch_share
 from .journal import two_stages
+from .rate import pause_after, retried
 from .records import InputError, Question
-from .teacher import PATHS, OpenAITeacher, _again, _first_line, _pause, as_row, bound_of, checked_client
+from .teacher import PATHS, OpenAITeacher, _first_line, as_row, bound_of, checked_client
 
 # %% ../nbs/05a_batch.ipynb #05ab0010
 def as_files(lines:list[tuple[str, bytes]], # Key and line of each request
@@ -115,7 +116,7 @@ def _submit(self:BatchTeacher, client, once, file, rest)->None:
     self.journal.note('batch', nonce=nonce, rows=len(file))
     create = lambda: once.batches.create(input_file_id=uploaded.id, endpoint=PATHS[self.endpoint], completion_window='24h', metadata=dict(mentorkd=nonce))
     try:
-        for attempt in Retrying(retry=retry_if_exception(_again), wait=lambda state: _pause(state.outcome.exception(), state.attempt_number), stop=stop_after_attempt(self.tries), reraise=True):
+        for attempt in Retrying(retry=retry_if_exception(retried), wait=lambda state: pause_after(state.outcome.exception(), state.attempt_number), stop=stop_after_attempt(self.tries), reraise=True):
             with attempt: batch = (self._found(client, nonce) if attempt.retry_state.attempt_number > 1 else None) or create()
     except openai.APIStatusError as e:
         if e.status_code >= 500: raise
