@@ -87,7 +87,7 @@ class Annotated:
     stopped: InputError|None = None # Why it ended early
     def __str__(self)->str:
         r = self.report
-        lines = [f"{r['attempts']} attempts at {r['questions']} questions: {r['correct']} correct ({r['yield']:.0%}), {r['solved']} questions with at least one, {r['never']} never solved" + " (report.json names them)"*bool(r['never']), *_as_curve(r['curve']),
+        lines = [f"{r['attempts']} attempts at {r['questions']} questions: {r['correct']} correct ({r['yield']:.0%}), {r['solved']} questions with at least one, {r['never']} never solved" + " (report.json names them)"*bool(r['never']) + f", {r['unasked']} without an attempt"*bool(r['unasked']), *_as_curve(r['curve']),
             f"dollars {as_dollars(r['dollars'])} for these rows, {as_dollars(r['dollars_per_correct'])} a correct rationale; tokens read {r['read']:,}, written {r['written']:,}",
             f"requests of which nobody knows whether they were paid: {r['in_flight']}, at most {as_dollars(r['in_flight_dollars'])}"]
         said = dict(failed=f"questions were set aside ({next(iter(r['errors'].values()), '')}); report.json names them", cut="completions were cut at their limit (--max-tokens, --answer-tokens)", empty="completions had no content",
@@ -116,7 +116,7 @@ def annotate(questions:list[Question], # With gold answers
             for i, s, text in teacher.stream((job and (job[0], questions[job[0]], job[1]) for job in asked), seed):
                 if text is not None: found[i][s] = marked(questions[i], s, text)
                 done += 1; right += (ok := text is not None and found[i][s].ok)
-                if until_correct: asked.came(i, s, ok, _dollars(teacher, questions[i], s, seed)); total = done + asked.left
+                if until_correct: asked.came(i, s, ok, _dollars(teacher, questions[i], s, seed)); total = done + _left(asked, teacher.budget)
                 progress(done, total, right)
     except InputError as e: stopped = e
     for f, q in zip(found, questions) if stopped else ():  # what was paid for still comes
@@ -154,10 +154,14 @@ def _dollars(teacher, q, sample, seed)->float|None:
     if price is None or not price.read + price.written or not teacher.journal: return 1.
     return sum(price.of(r['read'], r['written']) for r in rows) if len(rows) == 2 else None
 
+def _left(asked, budget)->int:
+    "Tries that are still to come, or that the cap still pays for."
+    return asked.left if budget.max_usd is None or not asked.dollars else min(asked.left, max(1, int((budget.max_usd - budget.total)*asked.n/asked.dollars)))
+
 def _ahead(teacher, q, seed)->int|None:
-    "Decisions ahead of the replies they go by: with a cap an eighth of what it pays for at worst, but for a batch, which is decided at once."
+    "Decisions ahead of the replies they go by: with a cap half of what it pays for at worst, but for a batch, which is decided at once."
     if teacher.budget.max_usd is None or isinstance(teacher, BatchTeacher): return None
-    return max(1, min(teacher.workers, int(teacher.budget.max_usd/(8*most)))) if (most := teacher.most(q, 0, seed)) else teacher.workers
+    return max(1, min(teacher.workers, int(teacher.budget.max_usd/(2*most)))) if (most := teacher.most(q, 0, seed)) else teacher.workers
 
 # %% ../nbs/06c_annotate.ipynb #6c0b0004
 def as_dollars(x:float|None # Dollars, None when they are not known
@@ -168,10 +172,10 @@ def as_dollars(x:float|None # Dollars, None when they are not known
 
 def _report(questions, attempts, teacher, k)->dict:
     kept, rows = [a for a in attempts if a.ok], paid_rows(teacher)
-    unsolved = sorted({q.id for q in questions} - {a.id for a in kept})
-    known = rows and all(r['dollars'] is not None for r in rows)
+    unsolved = sorted({a.id for a in attempts} - {a.id for a in kept})
+    known = all(r['dollars'] is not None for r in rows)
     dollars, in_flight = sum(r['dollars'] for r in rows) if known else None, teacher.journal.open_intents if teacher.journal else []
-    return dict(questions=len(questions), attempts=len(attempts), correct=len(kept), **{'yield': len(kept)/max(1, len(attempts))}, solved=len({a.id for a in kept}), never=len(unsolved), failed=len(teacher.failed), curve=_curve(questions, attempts, k),
+    return dict(questions=len(questions), attempts=len(attempts), correct=len(kept), **{'yield': len(kept)/max(1, len(attempts))}, solved=len({a.id for a in kept}), never=len(unsolved), unasked=len({q.id for q in questions} - {a.id for a in attempts}), failed=len(teacher.failed), curve=_curve(questions, attempts, k),
         read=sum(r['read'] for r in rows), written=sum(r['written'] for r in rows), cut=sum(r.get('finish') == 'length' for r in rows), empty=sum(not r['text'].strip() for r in rows), dollars=dollars, dollars_per_correct=dollars/len(kept) if known and kept else None,
         in_flight=len(in_flight), in_flight_dollars=sum(r['most'] for r in in_flight) if all(r['most'] is not None for r in in_flight) else None, unsolved=unsolved, errors=teacher.failed)
 
@@ -213,7 +217,7 @@ def count_tokens(texts:list[str], # Prompts
 def _coder(model:str, seconds:float=5.):
     "tiktoken's encoding of a model, or why there is none."
     try: import tiktoken
-    except ImportError: return 'tiktoken would count them'
+    except ImportError: return 'tiktoken would count them (pip install mentorkd[tokens])'
     got = SimpleQueue()
     def read():
         try: got.put(tiktoken.encoding_for_model(model))
