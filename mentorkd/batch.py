@@ -9,7 +9,8 @@ __all__ = ['ENDED', 'as_files', 'BatchTeacher']
 import json, secrets, time
 from collections import Counter
 from collections.abc import Callable, Iterator
-import openai
+from itertools import takewhile
+import httpx2, openai
 from fastcore.basics import patch
 from openai import OpenAI
 from openai.types import Batch, Completion
@@ -18,8 +19,9 @@ from pydantic import ValidationError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt
 from .budget import Price, batch_share
 from .journal import two_stages
+from .rate import pause_after, retried
 from .records import InputError, Question
-from .teacher import PATHS, OpenAITeacher, _again, _first_line, _pause, as_row, bound_of, checked_client
+from .teacher import PATHS, OpenAITeacher, _first_line, as_row, bound_of, checked_client
 
 # %% ../nbs/05a_batch.ipynb #05ab0010
 def as_files(lines:list[tuple[str, bytes]], # Key and line of each request
@@ -44,40 +46,48 @@ class BatchTeacher(OpenAITeacher):
         rows:int=50_000, # Requests a file, at most
         size:int=200_000_000, # Bytes a file, at most
         poll:float=60., # Seconds between two looks, at most; the first come sooner
+        settle:float=300., # Seconds after which a batch that was submitted is surely in the endpoint's list
         price:Price|None=None, # Of the model, for requests one by one
         tries:int=3, # Of a row that fails
         **how # As for `OpenAITeacher`
     ):
         super().__init__(model, client, price=price and Price(price.read*batch_share(), price.written*batch_share()), tries=tries, **how)
-        self.rows, self.size, self.poll = rows, size, poll
+        self.rows, self.size, self.poll, self.settle = rows, size, poll, settle
         self.waiting:dict[str, Batch] = {}  # nonce → batch under way
-        self.aside, self.tried, self.errors = {}, Counter(), {}
+        self.aside, self.tried, self.errors, self.began = {}, Counter(), {}, {}
     def _client(self, allow_http): return checked_client(OpenAI, allow_http)
-    def stream(self, jobs:Iterator[tuple[int, Question, int]], # Place, question, which attempt
+    def stream(self, jobs:Iterator[tuple[int, Question, int]|None], # Place, question, which attempt; up to a None, what comes then depends on these
                seed:int=0, # Of the run
                stopped:Exception|None=None, # Why nothing may be sent
               )->Iterator[tuple[int, int, str|None]]: # Place, which attempt, and its text, None when it failed
-        "Attempts when all batches have ended; what failed is noted in `failed`."
+        "Attempts as batches end; what failed is noted in `failed`."
         if not self.journal: raise InputError("A batch without a journal", "After a stop it could not be found again, and would be paid for twice", "Give the teacher a journal")
-        jobs, self.stopped, done = list(jobs), stopped, self.journal.done
+        jobs, self.stopped = list(takewhile(bool, jobs)), stopped
         if not stopped:
-            try: self._batches(jobs, seed)
+            try:
+                for _ in self._batches(jobs, seed): yield from self._over(jobs, seed)
             except InputError as e: self.stopped = e
             except openai.OpenAIError as e: self.stopped = self._fatal(e) or InputError(f"No answer from the batch endpoint ({_first_line(e)})", "Batches under way go on there", "Run the same command again: they are found by their nonce")
-        for i, q, s in jobs:
-            keys = [k for k, *_ in self._stages(q, s, seed)]
-            text = two_stages(*(done[k]['text'] for k in keys)) if len(keys) == 2 and keys[1] in done else None
-            if text is None and self.stopped: continue
-            if text is None: self.failed[q.id] = next((self.errors[k] for k in keys if k in self.errors), 'no answer')
-            yield i, s, text
+        yield from self._over(jobs, seed)
         if self.stopped: raise self.stopped
-    def _batches(self, jobs, seed):
+    def _batches(self, jobs, seed)->Iterator[None]:
         with self.client() as once:
             client = once.with_options(max_retries=5)  # all but the one call that costs money
             self._adopt(client)
             while rest := self._left(jobs, seed):
                 for file in as_files(self._affordable(rest), self.rows, self.size): self._submit(client, once, file, rest)
-                self._collect(client)
+                self._collect(client); yield
+    def _over(self, jobs, seed)->list[tuple[int, int, str|None]]:
+        "Jobs that have ended, taken from the list."
+        over, rest = [], []
+        for i, q, s in jobs:
+            keys, rows = [k for k, *_ in self._stages(q, s, seed)], self.kept(q, s, seed)
+            error = next((self.errors[k] for k in keys if k in self.errors), None)
+            if len(rows) < 2 and (not error or self.stopped): rest.append((i, q, s)); continue
+            if error: self.failed[q.id] = error
+            over.append((i, s, None if error else two_stages(*(r['text'] for r in rows))))
+        jobs[:] = rest
+        return over
 
 # %% ../nbs/05a_batch.ipynb #05ab0026
 @patch
@@ -108,24 +118,38 @@ def _affordable(self:BatchTeacher, rest)->list[tuple[str, bytes]]:
 # %% ../nbs/05a_batch.ipynb #05ab0028
 @patch
 def _submit(self:BatchTeacher, client, once, file, rest)->None:
-    nonce, uploaded = secrets.token_hex(16), client.files.create(file=('mentorkd.jsonl', b''.join(line for _, line in file)), purpose='batch')
+    nonce, uploaded, doubt = secrets.token_hex(16), client.files.create(file=('mentorkd.jsonl', b''.join(line for _, line in file)), purpose='batch'), None
     for key, _ in file:
         request, about = rest[key]; given = self._given(request)
         self.journal.intend(key, self.aside[key], **about, nonce=nonce, bound=bound_of(request), given={p: given[p] for p in ('temperature', 'max_tokens', 'seed', 'stop') if p in given})
-    self.journal.note('batch', nonce=nonce, rows=len(file))
+    self.journal.note('batch', nonce=nonce, rows=len(file), file=uploaded.id, at=time.time())
     create = lambda: once.batches.create(input_file_id=uploaded.id, endpoint=PATHS[self.endpoint], completion_window='24h', metadata=dict(mentorkd=nonce))
     try:
-        for attempt in Retrying(retry=retry_if_exception(_again), wait=lambda state: _pause(state.outcome.exception(), state.attempt_number), stop=stop_after_attempt(self.tries), reraise=True):
-            with attempt: batch = (self._found(client, nonce) if attempt.retry_state.attempt_number > 1 else None) or create()
+        for attempt in Retrying(retry=retry_if_exception(retried), wait=lambda state: pause_after(state.outcome.exception(), state.attempt_number), stop=stop_after_attempt(self.tries), reraise=True):
+            with attempt:
+                try: batch = doubt and self._look(client, nonce, uploaded.id, doubt) or create()
+                except openai.APIError as e:
+                    if not (isinstance(e, openai.APIStatusError) and e.status_code < 500 or isinstance(e.__cause__, httpx2.ConnectError)): doubt = time.time()
+                    raise
     except openai.APIStatusError as e:
         if e.status_code >= 500: raise
         self._end(nonce, 'refused')
         raise InputError(f"The endpoint refuses a batch ({_first_line(e)})", "Nothing was submitted", "Check OPENAI_API_KEY, OPENAI_BASE_URL and the model's name, or leave out --batch") from None
-    self.journal.note('sent', nonce=nonce, batch=batch.id); self.waiting[nonce], self.answered = batch, True
+    self.journal.note('sent', nonce=nonce, batch=batch.id); self._wait_for(nonce, batch)
 
 @patch
-def _found(self:BatchTeacher, client, nonce)->Batch|None:
-    return next((b for b in client.batches.list(limit=100) if (b.metadata or {}).get('mentorkd') == nonce), None)
+def _wait_for(self:BatchTeacher, nonce, batch)->None: self.waiting[nonce], self.began[nonce], self.answered = batch, time.monotonic(), True
+
+@patch
+def _look(self:BatchTeacher, client, nonce, file, since)->Batch|None:
+    "The batch with a nonce. A list may lag behind: that there is none is believed some minutes after the submission."
+    lines = iter((f"A batch may have been submitted without an answer: for {self.settle:.0f} s it is looked for in the endpoint's list",))
+    while True:
+        left = min(self.settle, since + self.settle - time.time())
+        batch = next((b for b in client.batches.list(limit=100) if (b.metadata or {}).get('mentorkd') == nonce or b.input_file_id == file), None)
+        if batch or left <= 0: return batch
+        for line in lines: self.say(line)
+        time.sleep(min(left, self.poll, 15.) or .01)
 
 @patch
 def _adopt(self:BatchTeacher, client)->None:
@@ -135,10 +159,10 @@ def _adopt(self:BatchTeacher, client)->None:
         if 'nonce' in r and r['nonce'] not in notes['batch']: self.journal.unpaid(r['key'])  # stopped before it could be submitted
     for nonce in notes['batch'].keys() - notes['ended'].keys():
         if nonce in notes['sent']: batch = client.batches.retrieve(notes['sent'][nonce]['batch'])
-        elif not (batch := self._found(client, nonce)): time.sleep(self.poll); batch = self._found(client, nonce)
-        if batch is None: self._end(nonce, 'never submitted'); continue
+        else: batch = self._look(client, nonce, notes['batch'][nonce].get('file'), notes['batch'][nonce].get('at') or time.time())
+        if batch is None: self.say(f"A batch of {notes['batch'][nonce]['rows']} requests of an earlier run was never submitted: it is not in the endpoint's list"); self._end(nonce, 'never submitted'); continue
         if nonce not in notes['sent']: self.journal.note('sent', nonce=nonce, batch=batch.id)
-        self.say(f"{batch.id} of an earlier run is adopted ({batch.status})"); self.waiting[nonce], self.answered = batch, True
+        self.say(f"{batch.id} of an earlier run is adopted ({batch.status})"); self._wait_for(nonce, batch)
     self._collect(client)
 
 @patch
@@ -157,9 +181,16 @@ def _collect(self:BatchTeacher, client)->None:
     while self.waiting:
         for nonce, old in list(self.waiting.items()):
             batch = self.waiting[nonce] = client.batches.retrieve(old.id)
-            if (batch.status, batch.request_counts) != (old.status, old.request_counts): self.say(f"{batch.id}: {batch.status}" + (f", {n.completed} of {n.total}" if (n := batch.request_counts) else ''))
+            if (batch.status, batch.request_counts) != (old.status, old.request_counts): self.say(f"{batch.id}: {batch.status}{self._how_far(nonce, batch.request_counts)}")
             if batch.status in ENDED: self._read(client, nonce, batch); del self.waiting[nonce]
         if self.waiting: time.sleep(pause); pause = min(self.poll, 1.5*pause)
+
+@patch
+def _how_far(self:BatchTeacher, nonce, counts)->str:
+    "Done, dollars, time left, as far as the endpoint says so."
+    if not counts: return ''
+    spent = f", ${self.budget.spent:.4f} so far" if self.budget.price else ''
+    return f", {counts.completed} of {counts.total} requests{spent}" + (f", about {(time.monotonic() - self.began[nonce])*(counts.total/counts.completed - 1)/60:.0f} min to go" if 0 < counts.completed < counts.total else '')
 
 @patch
 def _read(self:BatchTeacher, client, nonce, batch)->None:

@@ -7,6 +7,7 @@ __all__ = ['COMMANDS', 'add_settings', 'parser', 'main']
 
 # %% ../nbs/12_cli.ipynb #cbe1d080
 import argparse, errno, os, sys
+from contextlib import contextmanager
 from pathlib import Path
 from dataclasses import fields
 from fastcore.docments import docments
@@ -45,13 +46,13 @@ def parser()->argparse.ArgumentParser: # With all commands
     add('methods', "List the methods, and how the authors' code differs.")
     of = (('--task', dict(help="Questions of a task, or")), ('--questions', dict(metavar='FILE', help="your own, with --answer-kind")), ('--answer-kind', dict(help="number, choice, yesno or text")))
     read_by = ('--extractor', dict(default='strict', help="How answers are read: strict, lenient or reference (strict)"))
-    asked = (*of, ('--teacher', dict(required=True, metavar='openai:MODEL', help="As the endpoint names it; OPENAI_BASE_URL and OPENAI_API_KEY say where")),
+    asked = (*of, ('--split', dict(default='train', metavar='S', help="Which of them: train, dev, test, several with commas, or all; a run learns from train, and asks test once to score the teacher (train)")), ('--teacher', dict(required=True, metavar='openai:MODEL', help="As the endpoint names it; OPENAI_BASE_URL and OPENAI_API_KEY say where")),
         ('--n', dict(type=int, default=6, help="Samples a question (6)")), ('--max-tokens', dict(type=int, default=512, help="Of a rationale (512)")), ('--answer-tokens', dict(type=int, default=32, help="Of the answer; a model that thinks unseen needs more (32)")),
         ('--temperature', dict(type=float, default=.7, help="Of the sampling (0.7)")), ('--endpoint', dict(default='chat', help="chat or completions, the older one (chat)")), ('--shots', dict(metavar='FILE', help="Worked examples before each question: question, rationale, answer")), ('--allow-http', dict(action='store_true', help="Plain http to another machine")),
         ('--until-correct', dict(type=int, default=0, metavar='K', help="Stop asking a question that has K correct ones")), ('--tries', dict(type=int, default=12, metavar='M', help="Samples a question at most, with --until-correct (12)")), ('--max-usd', dict(type=float, metavar='X', help="Stop before the journal holds more than X dollars")),
         ('--batch', dict(action='store_true', help="Through the provider's batch endpoint: cheaper, hours later")), read_by, ('--price-read', dict(type=float, metavar='USD', help="Dollars a million tokens read, over the table's")), ('--price-written', dict(type=float, metavar='USD', help="The same for tokens written")), ('--seed', dict(type=int, default=1, help="Of the sampling (1)")))
     add('annotate', "Ask a teacher for rationales; what was paid for is kept and never paid again.", *asked, ('--out', dict(required=True, metavar='DIR', help="Folder for teacher.jsonl and the journal")))
-    add('quote', "What annotate will cost; nothing is paid unless a pilot is asked for.", *asked, ('--pilot', dict(type=int, default=0, metavar='N', help="Ask N questions first, kept in --out")), ('--out', dict(metavar='DIR', help="Folder of the pilot's journal; annotate goes on from it")), ('--a-second', dict(type=float, default=5., help="Requests that the endpoint allows (5)")))
+    add('quote', "What annotate will cost; nothing is paid unless a pilot is asked for.", *asked, ('--pilot', dict(type=int, default=0, metavar='N', help="Ask N questions first, drawn at random, kept in --out")), ('--out', dict(metavar='DIR', help="Folder of the pilot's journal; annotate goes on from it")), ('--a-second', dict(type=float, metavar='R', help="Requests that the endpoint allows (the pilot's pace, or 5)")))
     add('import-annotations', "Others' rationales, marked like one's own: of the authors, MCC-KD, curator, distilabel, inspect, a journal, or plain rows.", ('files', dict(nargs='+', help="Files or folders")), *of, ('--out', dict(required=True, metavar='DIR', help="Folder for teacher.jsonl")), read_by)
     searched = add('search', "Search the settings of several methods alike: on dev, with one budget.", ('--methods', dict(required=True, metavar='A,B', help="Names, see methods")), ('--trials', dict(type=int, default=12, metavar='N', help="Of each method (12)")),
         ('--space', dict(action='append', metavar='NAME=X,Y', help="Values of a setting; may be given several times (the paper's lists)")), ('--out', dict(default='runs/search', metavar='DIR', help="Folder; a search that was stopped goes on there (runs/search)")))
@@ -123,44 +124,52 @@ def _values(text:str)->tuple[str, tuple]:
     try: return name, tuple(kinds[name](v) for v in values.split(','))
     except (KeyError, ValueError, TypeError): raise InputError(f"--space {text}", "It says which values of which setting are tried", "Give the name of a setting and values of its kind, as in --space lr=5e-4,1e-3") from None
 
-def _asked(task, questions, answer_kind, teacher, seed):
+def _asked(task, questions, answer_kind, teacher, seed, split):
     if not teacher.startswith('openai:'): raise InputError(f"Teacher {teacher!r} is not an endpoint's", "Others cost nothing and need no journal", "Use openai:MODEL")
-    data = _questions(task, questions, answer_kind, seed)
-    return data.questions if questions else data.split('train'), data.task.kind, teacher.removeprefix('openai:')
+    data, splits = _questions(task, questions, answer_kind, seed), ('train', 'dev', 'test')
+    chosen = splits if split == 'all' else split.split(',')
+    rows, counts = [q for q in data.questions if q.split in chosen], data.sizes()
+    if not rows or not set(chosen) <= set(splits): raise InputError(f"--split {split}, of {', '.join(f'{n} {s}' for s, n in counts.items())}", "It says which questions are paid for", "Give train, dev, test, several with commas, or all")
+    left = [f'{n} {s}' for s, n in counts.items() if n and s not in chosen]
+    return rows, data, teacher.removeprefix('openai:'), f"{' and '.join(f'{counts[s]} {s}' for s in splits if s in chosen)} questions" + (f"; {' and '.join(left)} are not asked (--split)" if left else '') + (f". {'; '.join(data.notes)}: give run the same --seed" if questions and data.notes else '')
 
 def _paid(model, **given):
     from mentorkd.annotate import paid_teacher
     return paid_teacher(model, say=lambda line: print(line, file=sys.stderr), **given)
 
-def _annotated(questions, kind, teacher, out, written=None, **how):
+@contextmanager
+def _asking(teacher, out):
+    "With a journal, and a line with what is done, its yield, dollars and the time left."
     from tqdm import tqdm
-    from mentorkd.annotate import annotate, paid_rows
     with teacher.kept_in(f'{out}/journal.jsonl'), tqdm(desc='teacher', leave=False) as bar:
         def progress(done, total, correct):
             bar.total = total; bar.n = done
             bar.set_postfix({'yield': f'{correct/done:.0%}'} | (dict(dollars=f'{teacher.budget.spent:.4f}') if teacher.budget.price else dict(tokens=teacher.budget.read + teacher.budget.written)), refresh=False); bar.update(0)
-        return annotate(questions, kind, teacher, written or out, progress=progress, **how), paid_rows(teacher)
+        yield progress
 
-def _annotate(task, questions, answer_kind, teacher, out, seed, n, until_correct, tries, extractor, **given)->str:
-    rows, kind, model = _asked(task, questions, answer_kind, teacher, seed)
-    result, _ = _annotated(rows, kind, _paid(model, **given), out, n=n, until_correct=until_correct, tries=tries, seed=seed, extractor=extractor)
+def _annotate(task, questions, answer_kind, teacher, out, seed, split, **given)->str:
+    from mentorkd.annotate import annotate
+    rows, data, model, said = _asked(task, questions, answer_kind, teacher, seed, split)
+    how = {k: given.pop(k) for k in ('n', 'until_correct', 'tries', 'extractor')}; paid = _paid(model, **given)
+    print(said, file=sys.stderr)
+    with _asking(paid, out) as progress: result = annotate(rows, data.task.kind, paid, out, seed=seed, progress=progress, known=data.questions, **how)
     if result.stopped: print(result, file=sys.stderr); raise result.stopped
     return f"{result}\n\n{out}/teacher.jsonl"
 
-def _quote(task, questions, answer_kind, teacher, out, seed, n, until_correct, tries, extractor, pilot, a_second, **given)->str:
-    from mentorkd.annotate import as_quote, quote
+def _quote(task, questions, answer_kind, teacher, out, seed, split, n, until_correct, tries, extractor, pilot, a_second, **given)->str:
+    from mentorkd.annotate import as_quote, pilot as ask_some, quote
     from mentorkd.budget import price_of
     from mentorkd.teacher import worked_examples
-    rows, kind, model = _asked(task, questions, answer_kind, teacher, seed)
+    rows, data, model, asked = _asked(task, questions, answer_kind, teacher, seed, split)
     price, shots = price_of(model, given['price_read'], given['price_written']), worked_examples(given['shots']) if given['shots'] else ''
     if pilot < 0 or pilot == 1: raise InputError(f"--pilot {pilot}", "An interval needs two questions at least", "Give --pilot 2 or more, or leave it out")
     if pilot and not out: raise InputError("--pilot without --out", "What it costs could not be kept", "Give --out DIR, the folder that annotate will go on from")
-    said = lambda rows_paid: as_quote(quote(rows, model, price, n, given['max_tokens'], a_second, rows_paid, shots, given['answer_tokens'], until_correct, tries))
-    before = said(())
+    said = lambda some: f"{asked}\n" + as_quote(quote(rows, model, price, n, given['max_tokens'], a_second, some, shots, given['answer_tokens'], until_correct, tries))
+    before = said(None)
     if not pilot: return before
-    result, paid = _annotated(rows[:pilot], kind, _paid(model, **given), out, Path(out)/'pilot', seed=seed, n=n, until_correct=until_correct, tries=tries, extractor=extractor)
-    if result.stopped: raise result.stopped
-    return f"{said(paid)}\n{result}"
+    paid = _paid(model, **given)
+    with _asking(paid, out) as progress: some = ask_some(rows, data.task.kind, paid, out, pilot, seed, n=n, until_correct=until_correct, tries=tries, extractor=extractor, progress=progress)
+    return f"{said(some)}\n\nthe pilot: {some.said}"
 
 def _import(files, task, questions, answer_kind, out, extractor)->str:
     from mentorkd.imports import import_annotations

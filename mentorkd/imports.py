@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from .answers import MARKS, AnswerKind, normalise
 from .attempts import mark_text, yields
-from .journal import Replay, is_journal
+from .journal import Replay, annotated_file, is_journal
 from .records import Attempt, InputError, Question, read_rows, read_text, write_jsonl
 
 # %% ../nbs/06d_imports.ipynb #06d00008
@@ -65,7 +65,7 @@ def said_in(row:dict, # Of somebody's file
 def found_rows(path:str|Path # File or folder
               )->list[dict]: # Rows as they stand there
     "Rows of whatever somebody keeps annotations in."
-    path = Path(path)
+    path = annotated_file(path)
     if path.is_dir(): return _folder_rows(path)
     if path.suffix == '.eval': return _packed_rows(path)
     if path.suffix == '.parquet' and path.is_file():
@@ -80,7 +80,7 @@ def found_rows(path:str|Path # File or folder
 def _folder_rows(path)->list[dict]:
     if files := sorted(path.rglob('responses_*.jsonl')): return [r for f in files for r in read_rows(f)]
     saved = sorted(f.parent for f in path.rglob('state.json'))
-    if not saved: raise InputError(f"Nothing known is in {path}", "There are no annotations to read", "Give curator's folder with responses_*.jsonl, a data set saved to disk, or a file")
+    if not saved: raise InputError(f"Nothing known is in {path}", "There are no annotations to read", "Give a folder of annotate with teacher.jsonl, curator's with responses_*.jsonl, a data set saved to disk, or a file")
     import datasets
     return [r for f in saved for r in datasets.load_from_disk(str(f)).to_list()]
 

@@ -7,7 +7,7 @@ __all__ = ['PATHS', 'NEXT', 'checked_client', 'as_request', 'prompt_of', 'bound_
            'OpenAITeacher']
 
 # %% ../nbs/05_teacher.ipynb #00696523
-import asyncio, json, os, queue, random, threading, time
+import asyncio, json, os, queue, threading, time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from ipaddress import ip_address
@@ -22,22 +22,8 @@ from tenacity import AsyncRetrying, retry_if_exception
 from .budget import Budget, Price
 from .journal import Journal, request_key, two_stages
 from .prompts import answer_prompt, reasoning_prompt
-from .rate import Limiter
+from .rate import LONGEST, Limiter, asked_pause, pause_after, retried
 from .records import InputError, Question, digest, read_rows
-
-# %% ../nbs/05_teacher.ipynb #05c00002
-def _again(e:BaseException)->bool:
-    "May the same request end otherwise?"
-    if isinstance(e, openai.APIStatusError): return e.status_code >= 500 or e.status_code in (408, 409, 429) and 'insufficient_quota' not in str(e)
-    return isinstance(e, (openai.APIError, json.JSONDecodeError))
-
-def _pause(e:BaseException, number:int)->float:
-    "Seconds before the next try: as long as the endpoint asks for, or longer each time."
-    headers = getattr(getattr(e, 'response', None), 'headers', {})
-    for name, unit in (('retry-after-ms', 1e-3), ('retry-after', 1.)):
-        try: return min(120., float(headers[name])*unit)
-        except (KeyError, ValueError): pass
-    return min(8., .5*2**(number - 1))*random.uniform(.75, 1.25)
 
 # %% ../nbs/05_teacher.ipynb #05c00005
 def checked_client(make:type=AsyncOpenAI, # Or `openai.OpenAI`
@@ -152,12 +138,21 @@ class OpenAITeacher:
         sent = as_request(self.endpoint, prompt, model=self.model, temperature=self.temperature, max_tokens=limit, seed=int(digest(q.id, sample, seed, size=7), 16), **(dict(stop=NEXT) if self.shots else {}))
         key = request_key(**sent, question=q.id, stage=stage, sample=sample); self.used.add(key)
         return key, sent, dict(id=q.id, stage=stage, sample=sample, by=f'{self.key}:{seed}')
+    def kept(self, q:Question, sample:int, seed:int)->list[dict]: # Rows of its stages
+        "What the journal holds of a sample: nothing, the first stage, or both."
+        rows = []
+        while self.journal and len(rows) < 2 and (key := self.request(q, sample, seed, *(r['text'] for r in rows))[0]) in self.journal.done: rows.append(self.journal.done[key])
+        return rows
+    def most(self, q:Question, sample:int, seed:int)->float: # Dollars, with a known price
+        "What a sample can cost at most: its rationale, that is read again for the answer, and this."
+        read, written = bound_of(self.request(q, sample, seed)[1])
+        return self.budget.most(2*read + 6*written, written + self.answer_tokens)
 
 # %% ../nbs/05_teacher.ipynb #05e00009
 @patch
 async def _say(self:OpenAITeacher, client:AsyncOpenAI, key:str, request:dict, about:dict)->str:
     if self.journal and key in self.journal.done: return self.journal.done[key]['text']
-    async for attempt in AsyncRetrying(retry=retry_if_exception(_again), wait=lambda state: 0 if isinstance(e := state.outcome.exception(), openai.RateLimitError) else _pause(e, state.attempt_number), stop=self._enough, reraise=True):
+    async for attempt in AsyncRetrying(retry=retry_if_exception(retried), wait=lambda state: 0 if isinstance(e := state.outcome.exception(), openai.RateLimitError) else pause_after(e, state.attempt_number), stop=self._enough, reraise=True):
         with attempt: row = await self._once(client, key, request, about, attempt.retry_state.attempt_number)
     return row['text']
 
@@ -177,7 +172,7 @@ async def _once(self:OpenAITeacher, client, key, request, about, number)->dict:
             self.budget.release(most, unpaid)
             if self.journal: self.journal.rooms.pop(key, None)
             if unpaid and self.journal: self.journal.unpaid(key)
-            if isinstance(e, openai.RateLimitError) and _again(e): await asyncio.sleep(_pause(e, number))  # in its place, so that no other is sent for it
+            if isinstance(e, openai.RateLimitError) and retried(e): await asyncio.sleep(pause_after(e, number))  # in its place, so that no other is sent for it
             raise
         row = about | as_row(reply, bound_of(request), given)
         row['dollars'] = self.budget.settle(most, row['read'], row['written'])
@@ -225,9 +220,7 @@ async def sample(self:OpenAITeacher, client:AsyncOpenAI, # Of this loop
 @asynccontextmanager
 async def _room(self:OpenAITeacher, q:Question, sample:int, seed:int)->AsyncIterator[None]:
     "With a cap, a sample begins when both of its requests can be paid: half a sample is worth nothing."
-    key, request, _ = self.request(q, sample, seed)
-    read, written = bound_of(request)
-    most = 0. if self.budget.max_usd is None or self.journal and key in self.journal.done else self.budget.most(2*read + 6*written, written + self.answer_tokens)
+    most = 0. if self.budget.max_usd is None or self.kept(q, sample, seed) else self.most(q, sample, seed)
     while self.under_way and self.budget.total + self.under_way + most > self.budget.max_usd: await asyncio.sleep(.02)
     if most and not self.stopped: self.budget.check(most)
     self.under_way += most
@@ -235,11 +228,16 @@ async def _room(self:OpenAITeacher, q:Question, sample:int, seed:int)->AsyncIter
     finally: self.under_way = 0. if self.under_way - most < 1e-12 else self.under_way - most
 
 @patch
-async def _all(self:OpenAITeacher, jobs:Iterator[tuple[int, Question, int]], seed:int, put:Callable)->None:
-    self.limiter = Limiter(most=self.workers)
+async def _all(self:OpenAITeacher, jobs:Iterator[tuple[int, Question, int]|None], seed:int, put:Callable)->None:
+    self.limiter, turn = Limiter(most=self.workers), asyncio.Lock()
+    async def following():
+        async with turn:  # one looks, the others wait for it
+            while (job := next(jobs, ())) is None and not self.stopped: await asyncio.sleep(.002)
+        return job
     async with self.client() as client:
         async def work():
-            for i, q, s in jobs:
+            while job := await following():
+                i, q, s = job
                 try:
                     async with self._room(q, s, seed): text = await self.sample(client, q, s, seed)
                     put((i, s, text))
@@ -253,13 +251,14 @@ async def _all(self:OpenAITeacher, jobs:Iterator[tuple[int, Question, int]], see
 @patch
 def _fatal(self:OpenAITeacher, e:Exception)->Exception|None:
     if isinstance(e, InputError) or not isinstance(e, (openai.OpenAIError, ValueError)): return e
-    if isinstance(e, openai.AuthenticationError) or isinstance(e, openai.APIStatusError) and e.status_code < 500 and not _again(e) and 'insufficient_quota' not in str(e) and not self.answered: return InputError(f"The endpoint refuses {self.model} ({_first_line(e)})", "No request would be answered", "Check OPENAI_API_KEY, OPENAI_BASE_URL and the model's name")
+    if isinstance(e, openai.APIStatusError) and (wait := asked_pause(e.response.headers) or 0) > LONGEST: return InputError(f"The endpoint asks for a pause of {wait:.0f} s ({_first_line(e)})", "No request would be answered before", "Run the same command again then; what was paid for is kept")
+    if isinstance(e, openai.AuthenticationError) or isinstance(e, openai.APIStatusError) and e.status_code < 500 and not retried(e) and 'insufficient_quota' not in str(e) and not self.answered: return InputError(f"The endpoint refuses {self.model} ({_first_line(e)})", "No request would be answered", "Check OPENAI_API_KEY, OPENAI_BASE_URL and the model's name")
     if isinstance(e, openai.APIConnectionError) and not self.answered: return InputError(f"No answer from the endpoint ({_first_line(e)})", "Nobody would write rationales", "Check OPENAI_BASE_URL and the network")
     if isinstance(e, openai.APIError) and not isinstance(e, openai.APIStatusError) and not self.answered: return InputError(f"The endpoint answers with something else than a completion ({_first_line(e)})", "Every request could be paid for nothing", "Check OPENAI_BASE_URL; it mostly ends in /v1")
     if 'insufficient_quota' in str(e): return InputError(f"The endpoint's quota is used up ({_first_line(e)})", "No request would be answered", "Add credit; what was paid for is kept")
 
 @patch
-def stream(self:OpenAITeacher, jobs:Iterator[tuple[int, Question, int]], # Place, question, which attempt
+def stream(self:OpenAITeacher, jobs:Iterator[tuple[int, Question, int]|None], # Place, question, which attempt; None: it depends on what is under way
            seed:int=0, # Of the run
            stopped:Exception|None=None, # Why nothing may be sent: only what is kept comes, and this is raised at the end
           )->Iterator[tuple[int, int, str|None]]: # Place, which attempt, and its text, None when it failed
@@ -267,7 +266,9 @@ def stream(self:OpenAITeacher, jobs:Iterator[tuple[int, Question, int]], # Place
     came, loop, self.stopped, ended = queue.SimpleQueue(), asyncio.new_event_loop(), stopped, []
     questions = {}
     def noted():
-        for i, q, s in jobs: questions[i, s] = q; yield i, q, s
+        for job in jobs:
+            if job: questions[job[0], job[2]] = job[1]
+            yield job
     main = loop.create_task(self._all(noted(), seed, came.put))
     def drive():
         try: loop.run_until_complete(main)

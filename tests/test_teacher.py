@@ -2,6 +2,7 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ pytest.importorskip('aiohttp')
 pytestmark = pytest.mark.skipif(os.name == 'nt', reason='kills processes')
 SERVER = r'''
 import asyncio, json, random, sys, time
+from email.utils import formatdate
 from aiohttp import web
 rate, latency, trouble, hold = float(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3]), sys.argv[4]
 files, batches = {}, []
@@ -27,6 +29,11 @@ async def answer(request):
     counts['asked'] += 1
     body = await request.json()
     if hold == 'quote': return quoted(request)
+    if hold == 'date' and counts['asked'] == 1:
+        counts['until'] = int(time.time()) + 3
+        return web.json_response(dict(error=dict(message='slow down')), status=429, headers={'retry-after': formatdate(counts['until'], usegmt=True)})
+    counts.setdefault('then', time.time())
+    if hold == 'tomorrow': return web.json_response(dict(error=dict(message='enough for today')), status=429, headers={'retry-after': '40000'})
     now = time.monotonic(); tokens, last = min(rate*.5, tokens + (now - last)*rate), now
     if rate and tokens < 1:
         counts['refused'] += 1
@@ -71,7 +78,9 @@ async def look(request):
             if some: batch[f'{name}_file_id'] = f'file-{len(files)}'; files[f'file-{len(files)}'] = b''.join(json.dumps(dict(id='x', custom_id=r['custom_id'], error=None, response=dict(status_code=500, body=dict(error=dict(message='oh'))) if r in bad else dict(status_code=200, body=completion(r['body'])))).encode() + b'\n' for r in some)
         batch['status'] = 'completed'
     return web.json_response(batch)
-async def listed(request): return web.json_response(dict(object='list', data=batches, has_more=False))
+async def listed(request):
+    counts['listed'] = counts.get('listed', 0) + 1
+    return web.json_response(dict(object='list', data=[] if hold == 'after' and counts['listed'] < 4 else batches, has_more=False))  # what was submitted shows late
 async def content(request): return web.Response(body=files[request.match_info['name']])
 async def report(request): return web.json_response(counts | dict(twice=sum(n > 1 for n in seen.values()), batches=[len(files[b['input_file_id']].splitlines()) for b in batches]))
 app = web.Application(client_max_size=10**9)
@@ -89,9 +98,9 @@ from mentorkd.records import Question, write_jsonl
 from mentorkd.batch import BatchTeacher
 from mentorkd.budget import Price
 from mentorkd.teacher import OpenAITeacher
-folder, n, batch = sys.argv[1], int(sys.argv[2]), len(sys.argv) > 3
+folder, n, batch = sys.argv[1], int(sys.argv[2]), len(sys.argv) > 3  # the third: seconds after which a batch is listed
 with Journal(f'{folder}/journal.jsonl') as journal:
-    teacher = BatchTeacher('m', journal=journal, price=Price(1., 2.), poll=.05) if batch else OpenAITeacher('m', journal=journal, price=Price(1., 2.))
+    teacher = BatchTeacher('m', journal=journal, price=Price(1., 2.), poll=.05, settle=float(sys.argv[3])) if batch else OpenAITeacher('m', journal=journal, price=Price(1., 2.))
     start = time.monotonic()
     write_jsonl(f'{folder}/texts.jsonl', [dict(id=i, texts=t) for i, t in enumerate(teacher([Question(f'q{i}', f'Question {i}?', '5') for i in range(n)], n=1))])
     print(json.dumps(dict(open=len(journal.open_intents), seconds=time.monotonic() - start, requests=teacher.limiter and teacher.limiter.sent, refused=teacher.limiter and teacher.limiter.refused, failed=teacher.failed, peak=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)))
@@ -128,18 +137,18 @@ def finished(process):
 
 def test_killed_and_started_again(server, tmp_path):
     quiet = server()
-    finished(ask(quiet, tmp_path/'whole', 150))
+    finished(ask(quiet, tmp_path/'whole', 500))
     url, rng, kills = server(latency=.02), random.Random(0), 0
     while True:
-        p = ask(url, tmp_path/'killed', 150)
-        if kills < 5: time.sleep(rng.uniform(.5, 1.4)); p.send_signal(signal.SIGKILL); kills += 1
+        p = ask(url, tmp_path/'killed', 500)
+        if kills < 5: time.sleep(rng.uniform(.7, 2.)); p.send_signal(signal.SIGKILL); kills += 1
         p.communicate()
         if p.returncode == 0: break
     assert (tmp_path/'killed/texts.jsonl').read_bytes() == (tmp_path/'whole/texts.jsonl').read_bytes()
     rows, damaged, _ = read_lines((tmp_path/'killed/journal.jsonl').read_bytes())
     done = [r['key'] for r in rows if r['is'] == 'done']
-    assert damaged == 0 and len(done) == len(set(done)) == 300
-    assert sum(r['dollars'] for r in rows if r['is'] == 'done') == pytest.approx(300*(40*1. + 20*2.)/1e6)
+    assert damaged == 0 and len(done) == len(set(done)) == 1000
+    assert sum(r['dollars'] for r in rows if r['is'] == 'done') == pytest.approx(1000*(40*1. + 20*2.)/1e6)
     at = {}
     for place, r in enumerate(rows): at.setdefault((r['key'], r['is']), []).append(place)
     assert not [k for k in set(done) if max(at[k, 'intent']) > at[k, 'done'][0]]  # never asked for once its row was on disk
@@ -173,11 +182,58 @@ def test_trouble(server, tmp_path):
     assert len(texts) == 60 and sum(map(len, texts)) == 60 - len(seen['failed']) >= 50
 
 
+def test_asked_to_wait_until_a_date(server, tmp_path):
+    url = server(hold='date')
+    assert not finished(ask(url, tmp_path/'date', 1))['failed']
+    told = report(url)
+    assert told['asked'] == 3 and told['then'] >= told['until']
+    out, err = ask(server(hold='tomorrow'), tmp_path/'tomorrow', 3).communicate()
+    assert 'InputError: The endpoint asks for a pause of 40000 s' in err.strip().splitlines()[-1]
+
+
+def test_until_correct_is_resumed(server, tmp_path):
+    "Killed under a cap and started again: no request twice, no question lost, the attempts of an undisturbed run."
+    asked = ('--questions', 'q.jsonl', '--answer-kind', 'number', '--teacher', 'openai:m', '--price-read', '1', '--price-written', '2', '--split', 'all', '--until-correct', '2', '--tries', '4')
+    rows = [dict(question=f'What is 3 + 2, asked for the {i}th time?', answer='5' if i % 4 else '6', split='train') for i in range(60)]
+    (tmp_path/'q.jsonl').write_text('\n'.join(map(json.dumps, rows)))
+    quiet, url = server(), server(latency=.1)
+    whole = mentorkd(tmp_path, quiet, 'annotate', *asked, '--out', 'whole')
+    assert '150 attempts at 60 questions: 90 correct' in whole.stdout and '15 never solved' in whole.stdout, whole.stderr
+    p = subprocess.Popen([sys.executable, '-c', 'from mentorkd.cli import main; main()', 'annotate', *asked, '--out', 'killed', '--max-usd', '.08'], cwd=tmp_path, env=os.environ | dict(OPENAI_BASE_URL=f'{url}/v1', OPENAI_API_KEY='none'), stderr=subprocess.DEVNULL)
+    while report(url)['answered'] < 60: time.sleep(.02)
+    p.send_signal(signal.SIGKILL); p.wait()
+    assert not (tmp_path/'killed/teacher.jsonl').exists()
+    done = mentorkd(tmp_path, url, 'annotate', *asked, '--out', 'killed', '--max-usd', '.08')
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path/'killed/teacher.jsonl').read_bytes() == (tmp_path/'whole/teacher.jsonl').read_bytes()
+    in_flight = json.loads((tmp_path/'killed/report.json').read_text())['in_flight']
+    assert report(url)['answered'] - 300 <= in_flight and report(quiet)['answered'] == 300
+    fewer = mentorkd(tmp_path, quiet, 'annotate', *asked[:-4], '--n', '1', '--out', 'whole')
+    assert '60 attempts at 60 questions: 45 correct' in fewer.stdout and '90 attempts more are in the file' in fewer.stdout and report(quiet)['answered'] == 300
+    assert (tmp_path/'killed/teacher.jsonl').read_bytes() == (tmp_path/'whole/teacher.jsonl').read_bytes()
+
+
+def test_tokens_by_tiktoken(monkeypatch):
+    tiktoken = pytest.importorskip('tiktoken')
+    from mentorkd.annotate import _coder, count_tokens
+    small = tiktoken.Encoding('small', pat_str=r'\w+|\W', mergeable_ranks={bytes([b]): b for b in range(256)} | {b'th': 256, b'the': 257}, special_tokens={'<|endoftext|>': 258})
+    monkeypatch.setattr(tiktoken, 'encoding_for_model', lambda model: small)
+    _coder.cache_clear()
+    assert count_tokens(['the th', '<|endoftext|>'], 'm') == (3 + 13, 'tiktoken')
+
+    def unreachable(*how, **more): raise OSError('no network')
+    monkeypatch.undo(); monkeypatch.setattr('tiktoken.load.read_file', unreachable); monkeypatch.setenv('TIKTOKEN_CACHE_DIR', '')
+    _coder.cache_clear()
+    assert count_tokens(['the th'], 'gpt-4o') == (2, "four characters a token; tiktoken's table for gpt-4o could not be read (OSError)")
+    assert count_tokens(['the th'], 'my-own')[1] == 'four characters a token; tiktoken does not know my-own'
+    _coder.cache_clear()
+
+
 def test_batch(server, tmp_path):
     "Results in no order and rows that fail: the texts are those of requests one by one, and only what failed is sent again."
     url = server(trouble=1)
     finished(ask(server(), tmp_path/'one-by-one', 40))
-    seen = finished(ask(url, tmp_path/'batch', 40, 'batch'))
+    seen = finished(ask(url, tmp_path/'batch', 40, '1'))
     assert (tmp_path/'batch/texts.jsonl').read_bytes() == (tmp_path/'one-by-one/texts.jsonl').read_bytes()
     told = report(url)
     failed = sum(told['batches']) - 80
@@ -191,12 +247,12 @@ def test_batch(server, tmp_path):
 def test_batch_killed(server, tmp_path, hold):
     "Killed between the nonce and the submission, and between the submission and its note."
     url = server(hold=hold)
-    p = ask(url, tmp_path/'batch', 20, 'batch')
+    p = ask(url, tmp_path/'batch', 20, '30')
     while report(url).get('submitted', 0) == 0: time.sleep(.05)
     p.send_signal(signal.SIGKILL); p.communicate()
     kinds = [r['is'] for r in read_lines((tmp_path/'batch/journal.jsonl').read_bytes())[0]]
     assert kinds.count('batch') == 1 and 'sent' not in kinds
-    seen = finished(ask(url, tmp_path/'batch', 20, 'batch'))
+    seen = finished(ask(url, tmp_path/'batch', 20, '30' if hold == 'after' else '1'))  # that there is none is believed after a second here
     assert report(url)['batches'] == [20, 20] and report(url)['twice'] == 0 and seen['open'] == 0
     assert report(url)['submitted'] == (3 if hold == 'before' else 2)
     assert [len(json.loads(line)['texts']) for line in (tmp_path/'batch/texts.jsonl').read_text().splitlines()] == [1]*20
@@ -213,7 +269,7 @@ def mentorkd(folder, url, *words):
 
 def some_questions(folder):
     (folder/'q.jsonl').write_text(''.join(json.dumps(dict(question=f'What is 3 + 2, asked for the {i}th time?', answer='5', split='train')) + '\n' for i in range(4)))
-    return '--questions', 'q.jsonl', '--answer-kind', 'number', '--teacher', 'openai:m'
+    return '--questions', 'q.jsonl', '--answer-kind', 'number', '--teacher', 'openai:m', '--split', 'all'
 
 
 def test_the_key_is_nowhere(server, tmp_path):
@@ -244,7 +300,7 @@ def test_command_line(server, tmp_path):
     price = ('--price-read', '1', '--price-written', '2')
     assert mentorkd(tmp_path, url, 'quote', *asked).returncode == mentorkd(tmp_path, url, 'annotate', *asked, '--out', 'a', '--max-usd', '1').returncode == 2  # no price is known for m
     assert not (tmp_path/'a').exists()
-    assert '4 questions to m: 48 calls' in mentorkd(tmp_path, url, 'quote', *asked, *price).stdout
+    assert re.search('4 questions to m, .*\n.*\n +calls +48 +48\n', mentorkd(tmp_path, url, 'quote', *asked, *price).stdout)
     assert report(url)['asked'] == 0
     pilot = mentorkd(tmp_path, url, 'quote', *asked, *price, '--pilot', '2', '--out', 'a')
     assert 'a pilot of 2 questions' in pilot.stdout, pilot.stderr
@@ -252,6 +308,8 @@ def test_command_line(server, tmp_path):
     done = mentorkd(tmp_path, url, 'annotate', *asked, *price, '--out', 'a')
     assert '24 attempts at 4 questions: 24 correct' in done.stdout, done.stderr
     played = mentorkd(tmp_path, url, 'import-annotations', 'a/journal.jsonl', *asked[:4], '--out', 'played')
+    own = mentorkd(tmp_path, url, 'import-annotations', 'a', *asked[:4], '--out', 'own')
+    assert (tmp_path/'own/teacher.jsonl').read_bytes() == (tmp_path/'a/teacher.jsonl').read_bytes(), own.stderr
     assert '24 attempts at 4 questions, 24 correct' in played.stdout, played.stderr
     assert (tmp_path/'played/teacher.jsonl').read_bytes() == (tmp_path/'a/teacher.jsonl').read_bytes()
     assert report(url)['asked'] == 48 and report(url)['twice'] == 0
@@ -260,4 +318,21 @@ def test_command_line(server, tmp_path):
     capped = mentorkd(tmp_path, url, 'annotate', *asked, *price, '--out', 'b', '--max-usd', '0.0021')
     assert capped.returncode == 2 and 'the cap is $0.0021' in capped.stderr
     unknown = mentorkd(tmp_path, url, 'annotate', *asked, '--out', 'c', '--n', '1')
-    assert unknown.returncode == 0 and 'dollars of these rows unknown' in unknown.stdout
+    assert unknown.returncode == 0 and 'dollars unknown for these rows' in unknown.stdout
+
+
+def test_which_questions_are_asked(server, tmp_path):
+    "Train unless told otherwise; what was bought of the others stays in the file."
+    url = server()
+    (tmp_path/'q.jsonl').write_text('\n'.join(json.dumps(dict(question=f'What is 3 + 2, number {i}?', answer='5', split=s)) for i, s in enumerate(['train']*5 + ['dev']*2 + ['test']*3)))
+    words = ('--questions', 'q.jsonl', '--answer-kind', 'number', '--teacher', 'openai:m', '--price-read', '1', '--price-written', '2', '--n', '1')
+    assert '5 train questions; 2 dev and 3 test are not asked (--split)\n5 questions to m' in mentorkd(tmp_path, url, 'quote', *words).stdout
+    assert mentorkd(tmp_path, url, 'annotate', *words, '--out', 'a').returncode == 0 and report(url)['asked'] == 10
+    more = mentorkd(tmp_path, url, 'annotate', *words, '--out', 'a', '--split', 'test')
+    assert report(url)['asked'] == 16 and '3 test questions; 5 train and 2 dev are not asked' in more.stderr and '5 attempts more are in the file' in more.stdout
+    assert len((tmp_path/'a/teacher.jsonl').read_text().splitlines()) == 8
+    everything = mentorkd(tmp_path, url, 'quote', *words, '--split', 'all', '--pilot', '4', '--out', 'a')
+    assert '5 train and 2 dev and 3 test questions\n10 questions to m' in everything.stdout and 'a pilot of 4 questions' in everything.stdout, everything.stderr
+    assert report(url)['twice'] == 0
+    wrong = mentorkd(tmp_path, url, 'annotate', *words, '--out', 'b', '--split', 'trian')
+    assert wrong.returncode == 2 and '--split trian' in wrong.stderr and not (tmp_path/'b').exists()
