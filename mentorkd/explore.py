@@ -186,7 +186,8 @@ def _span(numbers)->str: return str(min(numbers)) if min(numbers) == max(numbers
 def _table(study)->pd.DataFrame:
     if isinstance(study, pd.DataFrame): return study
     if not Path(study).is_file(): raise InputError(f"No file at {study}", "The study's rows are in it", "Check the path")
-    return pd.read_csv(study)
+    table, runs = pd.read_csv(study), Path(study).parent/'runs'
+    return table.assign(run=[str(runs/r) if (runs/r).is_dir() else r for r in map(str, table['run'])]) if 'run' in table else table
 
 MEASURED = re.compile(r'_(accuracy|correct|n|said|said_correct|covered)$|^(seconds|updates|label_tokens)_|^(D_|digest)|^(train_questions|newly_covered|dollars|versions|made_from|error|marks)$')
 

@@ -174,16 +174,20 @@ def cost(report:dict # Of a run
     learnt = [(f'{WHO.get(w, w)}: updates, label tokens of a round', f"{n:,}, {c['label_tokens'][w]:,}" if 'label_tokens' in c else f'{n:,}') for w, n in c.get('updates', {}).items()]
     return [*((f'{k}, seconds', f'{v:.1f}') for k, v in report['seconds'].items()), ('all stages, seconds', f"{sum(report['seconds'].values()):.1f}"), *learnt, ('teacher, dollars', 'not known to the run' if report.get('dollars') is None else f"{report['dollars']:.2f}")]
 
+def _difference(report:dict)->str:
+    if report['difference'] is None: return ''
+    return f"<p>{html.escape(difference(report))}.{' The interval is for other questions of this kind, not for other seeds.' if report.get('difference_ci95') else ''}</p>"
+
 def as_html(report:dict, # Of a run
             curves:dict[str, list[dict]], # Model → logged values by step
             cases:list[tuple]=(), # As `as_cases` takes them
             full:bool=True, # A whole page, or a piece of one for a notebook
            )->str: # HTML
     "The report as one self-contained page, or as a piece of one."
-    head = f"<h2>{html.escape(report['task'])}</h2>{html_table(['Test', 'accuracy, 95% interval'], rows(report))}{f'<p>{html.escape(difference(report))}.</p>' if report['difference'] is not None else ''}{figures(report, curves)}"
+    head = f"<h2>{html.escape(report['task'])}</h2>{html_table(['Test', 'accuracy, 95% interval'], rows(report))}{_difference(report)}{figures(report, curves)}"
     if not full: return head
     read = [(named(report)[w], *('–' if a is None else f'{a:.1%}' for a in by.values())) for w, by in report.get('extractors', {}).items()]
-    folds = [(f'{len(cases)} cases side by side, on which the student and another differ', as_cases(cases, named(report))), ('Rows at each filter', html_table(['Step', 'Rows'], funnel(report))), ('The same texts read otherwise', html_table(['Test', 'strict', 'lenient', 'reference'], read)), ('Cost', html_table(['What', 'How much'], cost(report))),
+    folds = [(f'{len(cases)} cases on which the student and another differ, side by side', as_cases(cases, named(report))), ('Rows at each filter', html_table(['Step', 'Rows'], funnel(report))), ('The same texts read otherwise', html_table(['Test', 'strict', 'lenient', 'reference'], read)), ('Cost', html_table(['What', 'How much'], cost(report))),
              ('Settings', html_table(['Setting', 'Value'], list(report['settings'].items()))), ('Versions', html_table(['Package', 'Version'], list((report.get('versions') or installed()).items()))), ('Notes', html_table(['Note'], [(n,) for n in report['notes']]))]
     return html_page(report['task'], head + ''.join(f"<details{' open' if i == 0 else ''}><summary>{t}</summary>{content}</details>" for i, (t, content) in enumerate(folds)))
 
@@ -225,7 +229,6 @@ def write_page(run:str|Path, # A finished run folder
     "The page of a run, from all that its folder holds."
     report, out = read_report(run), Path(out or Path(run)/'report.html')
     curves = {w: json.loads(read_text(f))['curve'] for w in ('mentor', 'vanilla', 'student') if w in report['counts']['updates'] and (f := Path(run)/w/'training.json').is_file()}
-    out.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(out) as tmp: tmp.write_text(as_html(report, curves, read_cases(run, report)), encoding='utf-8')
     return out
 
@@ -261,23 +264,23 @@ class Runs:
         other = [f"  {k:<18}{', '.join(map(str, v))}" for k, v in self.differing().items()]
         return '\n'.join(['Test accuracy, 95% interval', *table, '', 'Settings that differ', *(other or ['  none']), '', f'Student minus that of {self.names[0]}', *(f"  {n}\n    {said}" for n, said in self.lines())])
     def _repr_html_(self)->str:
-        table = html_table(['Run', 'Task', 'Seed', *WHO.values()], [(n, r['task'], r['settings']['seed'], *(a for _, a in rows(r))) for n, r in zip(self.names, self.reports)])
+        table = ''.join(f"<div><p><b>{html.escape(n)}</b>: {html.escape(r['task'])}, seed {r['settings']['seed']}</p>{html_table(['Test', 'accuracy'], rows(r))}</div>" for n, r in zip(self.names, self.reports))
         other = html_table(['Setting', *self.names], [(k, *v) for k, v in self.differing().items()])
-        return f"<h3>Test accuracy, 95% interval</h3>{svg(runs_figure(self.names, self.reports), 'accuracies of the runs')}{table}<h3>Student minus that of {html.escape(self.names[0])}</h3>{html_table(['Run', 'difference, 95% interval for other questions, McNemar by Holm'], self.lines())}<h3>Settings that differ</h3>{other}"
+        return f"<h3>Test accuracy, 95% interval</h3>{svg(runs_figure(self.names, self.reports), 'accuracies of the runs')}<div style='display:flex;flex-wrap:wrap;gap:1em'>{table}</div><h3>Student minus that of {html.escape(self.names[0])}</h3>{html_table(['Run', 'difference, 95% interval for other questions, McNemar by Holm'], self.lines())}<h3>Settings that differ</h3>{other}"
 
 @styled
 def runs_figure(names:list[str], # Of the runs
                 reports:list[dict], # Of the runs
                )->Figure: # A line of dots for each run
     "Accuracies of several runs with their intervals."
-    fig = Figure(figsize=(6.4, .45*len(names) + 1.1), layout='constrained'); ax = fig.subplots()
+    fig = Figure(figsize=(4.6, .5*len(names) + 1.2), layout='constrained'); ax = fig.subplots()
     for j, (w, label) in enumerate(WHO.items()):
         for i, r in enumerate(reports):
             if not (p := r[w]) or p['accuracy'] is None: continue
             y = i + (j - 1.5)*.15
             ax.plot(p['ci95'], [y, y], color=COLOURS[w], lw=1.5); ax.plot(p['accuracy'], y, 'o', color=COLOURS[w], ms=5, label=label if label not in ax.get_legend_handles_labels()[1] else None)
     ax.set(xlim=(0, 1), xticks=[0, .25, .5, .75, 1], xticklabels=['0%', '25%', '50%', '75%', '100%']); ax.set_yticks(range(len(names)), names); ax.invert_yaxis(); ax.grid(axis='x', color='#eeeeee')
-    ax.legend(ncols=4, loc='lower center', bbox_to_anchor=(.5, 1))
+    fig.legend(*ax.get_legend_handles_labels(), ncols=2, loc='outside upper left')
     return fig
 
 def read_runs(paths:list[str|Path] # Folders of finished runs
@@ -292,6 +295,5 @@ def write_runs(paths:list[str|Path], # Folders of finished runs
               )->Runs: # As read
     "One page that compares runs."
     runs = read_runs(paths)
-    Path(out).parent.mkdir(parents=True, exist_ok=True)
-    Path(out).write_text(html_page(', '.join(runs.names), f"<h2>{len(runs.names)} runs</h2>{runs._repr_html_()}"), encoding='utf-8')
+    with atomic_path(out) as tmp: tmp.write_text(html_page(', '.join(runs.names), f"<h2>{len(runs.names)} runs</h2>{runs._repr_html_()}"), encoding='utf-8')
     return runs

@@ -35,8 +35,8 @@ def _folded(line:str, width:int)->list[str]:
     if len(line) <= width: return [line]
     indent, column = len(line) - len(line.lstrip()), re.match(r'\s*(\S+( \S+)*\s{2,})*', line).end()
     command = line.lstrip().startswith('mentorkd ')
-    parts = textwrap.wrap(line, width - 2*command, subsequent_indent=' '*(column if indent < column < width/2 else indent + 4), break_long_words=False, break_on_hyphens=False)
-    return [p + ' \\' for p in parts[:-1]] + parts[-1:] if command else parts
+    parts = textwrap.wrap(line.replace(' = ', '\0=\0'), width - 2*command, subsequent_indent=' '*(column if indent < column < width/2 else indent + 4), break_long_words=False, break_on_hyphens=False)
+    return [p.replace('\0', ' ') + ' \\'*(command and p is not parts[-1]) for p in parts]  # p = 0.020 stays together
 
 # %% ../nbs/11j_terminal.ipynb #11d70013
 class Lines:
