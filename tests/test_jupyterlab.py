@@ -63,7 +63,7 @@ def lab(tmp_path_factory):
             except (urllib.error.URLError, ConnectionError): time.sleep(.1)
         else: pytest.fail((root/'.log').read_text()[-2000:])
         yield f'http://127.0.0.1:{port}', token
-    finally: server.terminate(); server.wait(20)
+    finally: server.terminate(); server.wait(90)
 
 
 @pytest.fixture(scope='module')
