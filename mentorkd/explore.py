@@ -169,7 +169,7 @@ def study_figure(table:pd.DataFrame, # A row a run
         if not words: of = of.sort_values(x)
         at = [places[v] + shift for v in of[x]]
         ax.errorbar(at, of['mean'], of['half'].fillna(0), fmt='o' if words else 'o-', color=colour, capsize=3, ms=5, label=str(name), zorder=3)
-        dots = ax.scatter([places[v] + shift + .4*step for v in some[x]], some[y], s=12, color=colour, alpha=.45, linewidths=0)
+        dots = ax.scatter([places[v] + shift + .4*step for v in some[x]], some[y], s=14, color=colour, alpha=.7, edgecolors='white', linewidths=.5, zorder=4)  # over the mean, so that each can be clicked
         if 'run' in some: dots.set_urls([f'{r}/report.html' for r in some['run']])
     if words: ax.set_xticks(list(places.values()), [str(p) for p in places])
     ax.set(xlabel=x, ylabel=y, title=f"{y} by {x}: mean over {_span(seen['seeds'])} seed(s), 95% interval")
@@ -186,7 +186,8 @@ def _span(numbers)->str: return str(min(numbers)) if min(numbers) == max(numbers
 def _table(study)->pd.DataFrame:
     if isinstance(study, pd.DataFrame): return study
     if not Path(study).is_file(): raise InputError(f"No file at {study}", "The study's rows are in it", "Check the path")
-    return pd.read_csv(study)
+    table, runs = pd.read_csv(study), Path(study).parent/'runs'
+    return table.assign(run=[str(runs/r) if (runs/r).is_dir() else r for r in map(str, table['run'])]) if 'run' in table else table
 
 MEASURED = re.compile(r'_(accuracy|correct|n|said|said_correct|covered)$|^(seconds|updates|label_tokens)_|^(D_|digest)|^(train_questions|newly_covered|dollars|versions|made_from|error|marks)$')
 

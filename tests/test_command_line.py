@@ -1,7 +1,12 @@
 "The installed command: exit codes, messages, nothing half-written."
+import contextlib
+import io
 import json
+import os
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -98,3 +103,145 @@ def test_not_utf8_not_json_not_there(tmp_path):
 def test_a_folder_of_another_run_is_refused(finished):
     done = mentorkd('run', '--task', 'last_letters', '--seed', 2, '--out', finished, cwd=finished.parent.parent)
     assert (done.returncode, 'holds another run (seed 1)' in done.stderr) == (2, True)
+
+
+# What is printed: on small inputs, in this process, so that torch is loaded once
+STUDY = """study = 1
+name = "two"
+[base]
+task = "last_letters"
+updates = 2
+mentor_updates = 2
+evals = 1
+teacher_samples = 3
+max_new_tokens = 8
+[[factors]]
+lam = [0.0, 0.3]
+[contrasts.soft-labels]
+first = { lam = 0.3 }
+second = { lam = 0.0 }
+of_interest = 0.02
+"""
+
+
+@pytest.fixture(scope='module')
+def desk(tmp_path_factory):
+    "A folder with a little of everything, and questions few enough for tests."
+    from mentorkd import tasks
+    before, cwd, here = dict(tasks.SIZES), os.getcwd(), tmp_path_factory.mktemp('desk')
+    tasks.SIZES.update(train=12, dev=6, test=12); os.chdir(here)
+    write(here/'q.jsonl', [dict(question=f'What is {i} + 2?', answer=i + 2, split='train') for i in range(4)])
+    write(here/'said.jsonl', [dict(question='What is 3 + 2?', rationale='3 + 2 = 5.', answer=5)])
+    write(here/'texts.jsonl', [dict(text='2 + 2 = 4. --> 4', gold='4')])
+    (here/'two.toml').write_text(STUDY)
+    tried('run', *SMALL, '--out', 'one'); tried('run', *SMALL, '--lam', '.1', '--out', 'other')
+    yield here
+    tasks.SIZES.update(before); os.chdir(cwd)
+
+
+def tried(*words):
+    "Exit code, stdout and stderr of a command in this process."
+    from mentorkd.cli import main
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try: main(list(map(str, words)))
+        except SystemExit as e: code = e.code
+    return code, out.getvalue(), err.getvalue()
+
+
+SMALL = '--task last_letters --updates 2 --mentor-updates 2 --evals 1 --teacher-samples 3 --max-new-tokens 8'.split()
+OWN_QUESTIONS = '--questions q.jsonl --answer-kind number'.split()
+PRINTING = {
+    'run': ['run', *SMALL, '--out', 'one'],
+    'predict': 'predict one q.jsonl --out answers.jsonl'.split(),
+    'mark': 'mark --task svamp texts.jsonl --out marked.jsonl'.split(),
+    'report': ['report', 'one'],
+    'report of two': ['report', 'one', 'other', '--out', 'both.html'],
+    'tasks': ['tasks'],
+    'methods': ['methods'],
+    'annotate': ['annotate', *OWN_QUESTIONS, '--teacher', 'openai:m', '--n', '1', '--price-read', '1', '--price-written', '2', '--out', 'paid'],
+    'quote': ['quote', *OWN_QUESTIONS, '--teacher', 'openai:gpt-4o-mini'],
+    'import-annotations': ['import-annotations', 'said.jsonl', *OWN_QUESTIONS, '--out', 'imported'],
+    'search': ['search', *SMALL, '--methods', 'vanilla-kd', '--trials', '2', '--space', 'lr=5e-4,1e-3'],
+    'study': 'study two.toml --out two'.split(),
+    'advise': 'advise one --seeds 2'.split(),
+    'plan': 'plan --student tiny --mentor mini'.split(),
+    'plan of a study': 'plan two.toml'.split(),
+}
+
+
+def test_every_command_is_tried():
+    from mentorkd.cli import COMMANDS
+    assert {w[0] for w in PRINTING.values()} == set(COMMANDS) - {'bench', 'completion'}  # minutes a round; a script for a shell
+
+
+@pytest.mark.parametrize('name', PRINTING)
+def test_fits_80_columns_and_speaks_json(name, desk, endpoint, monkeypatch):
+    monkeypatch.setenv('COLUMNS', '80'); monkeypatch.setenv('TERM', 'dumb')
+    code, out, err = tried(*PRINTING[name])
+    assert code == 0, err
+    wide = [l for l in out.splitlines() if len(l) > 80 and ' ' in l.strip()]  # a path is not broken
+    assert out.strip() and not wide, wide
+    assert '\r' not in out + err
+    code, out, err = tried(*PRINTING[name], '--json')
+    assert code == 0, err
+    data = json.loads(out)  # one document and nothing else
+    assert data, data
+
+
+@pytest.fixture
+def endpoint(monkeypatch):
+    "A server that answers 5 to everything."
+    class Says(BaseHTTPRequestHandler):
+        def log_message(self, *words): pass
+        def do_POST(self):
+            self.rfile.read(int(self.headers['content-length']))
+            text = json.dumps(dict(id='1', object='chat.completion', created=0, model='m', usage=dict(prompt_tokens=9, completion_tokens=1, total_tokens=10), choices=[dict(index=0, finish_reason='stop', message=dict(role='assistant', content='5'))])).encode()
+            self.send_response(200); self.send_header('content-type', 'application/json'); self.send_header('content-length', str(len(text))); self.end_headers(); self.wfile.write(text)
+    server = ThreadingHTTPServer(('127.0.0.1', 0), Says)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv('OPENAI_BASE_URL', f'http://127.0.0.1:{server.server_port}/v1'); monkeypatch.setenv('OPENAI_API_KEY', 'none')
+    yield
+    server.shutdown()
+
+
+def test_bench_fits_80_columns_and_speaks_json(monkeypatch):
+    from mentorkd import bench
+    kept = json.loads((Path(__file__).parent.parent/'nbs'/'analysis'/'speed.json').read_text())
+    monkeypatch.setattr(bench, 'bench', lambda *words, **given: kept); monkeypatch.setenv('COLUMNS', '80')
+    assert not [l for l in tried('bench')[1].splitlines() if len(l) > 80]
+    assert json.loads(tried('bench', '--json')[1]) == kept
+
+
+def test_help_is_complete_and_fits(monkeypatch):
+    from mentorkd.cli import COMMANDS, parser
+    monkeypatch.setenv('COLUMNS', '80')
+    commands = parser()._subparsers._group_actions[0].choices
+    assert set(commands) == set(COMMANDS)
+    for p in (parser(), *commands.values()):
+        assert not [l for l in p.format_help().splitlines() if len(l) > 80]
+        assert p.description
+    assert all(a.help for p in commands.values() for a in p._actions)
+    assert 'exit codes' in parser().format_help()
+
+
+def test_exit_codes(desk):
+    assert tried('run', '--lamm', '.3')[0] == 2
+    code, out, err = tried('run', '--task', 'gsm9k', '--json')
+    assert (code, out) == (2, '') and 'is not known' in err
+    (desk/'broken.toml').write_text(STUDY.replace('lam = [0.0, 0.3]', 'crossfit = [50, 60]').split('[contrasts')[0])  # more folds than questions
+    code, out, err = tried('study', 'broken.toml', '--out', 'broken')
+    assert code == 1 and out.startswith('2 runs, 2 failed'), (out, err)
+
+
+def test_interrupted_is_130(tmp_path):
+    code = "import mentorkd.cli as c\ndef stop(): raise KeyboardInterrupt\nc.COMMANDS['tasks'] = stop; c.main(['tasks'])"
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, 'stopped' in done.stderr) == (130, '', True)
+
+
+def test_head_of_it(tmp_path):
+    for words in (['tasks'], ['--help'], ['run', '--help']):
+        reads, writes = os.pipe(); os.close(reads)
+        with open(writes, 'w') as nobody: gone = subprocess.run([COMMAND, *words], stdout=nobody, stderr=subprocess.PIPE, text=True)
+        assert (gone.returncode, gone.stderr) == (141, ''), words

@@ -1,6 +1,7 @@
-"JupyterLab in a real browser: every tutorial runs, a slider moves and the figure changes, nobody complains. Pictures go to CI_PICTURES."
+"JupyterLab in a real browser: every tutorial runs, sliders move and figures change, a point opens its run, nobody complains. Pictures go to CI_PICTURES."
 import json
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -21,9 +22,11 @@ NBS = Path(__file__).resolve().parent.parent/'nbs'
 KEPT = {'end_to_end.ipynb': 'chain_arithmetic-tiny-s1'}
 TUTORIALS = sorted(p.name for p in (NBS/'tutorials').glob('*.ipynb'))
 ARGS = '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'.split()
-EXPLORE = ["from mentorkd.pipeline import run\nfrom mentorkd.explore import explore_rationales\nfrom mentorkd.playground import explore_loss",
+TURNED = {p.name for p in (NBS/'tutorials').glob('*.ipynb') if any(c['cell_type'] == 'code' and re.search(r'explore_\w+\(', ''.join(c['source'])) for c in json.loads(p.read_text())['cells'])}
+EXPLORE = ["import pandas as pd\nfrom mentorkd.pipeline import run\nfrom mentorkd.explore import explore_rationales, explore_study\nfrom mentorkd.playground import explore_loss",
            "from mentorkd import tasks\ntasks.SIZES.update(train=24, dev=8, test=24)",
            "path = run(task='last_letters', updates=2, mentor_updates=2, evals=1, teacher_samples=3, mentor_samples=1, max_new_tokens=16, out='run', say=lambda line: None).path",
+           "explore_study(pd.DataFrame([dict(run='run', method=m, lam=lam, seed=1, accuracy=a) for m, a in (('vanilla-kd', .2), ('mentor-kd', .4)) for lam in (0., .3)]), 'lam')",
            "explore_loss(path)", "explore_rationales(path)"]
 
 
@@ -60,7 +63,7 @@ def lab(tmp_path_factory):
             except (urllib.error.URLError, ConnectionError): time.sleep(.1)
         else: pytest.fail((root/'.log').read_text()[-2000:])
         yield f'http://127.0.0.1:{port}', token
-    finally: server.terminate(); server.wait(20)
+    finally: server.terminate(); server.wait(90)
 
 
 @pytest.fixture(scope='module')
@@ -119,21 +122,39 @@ def stop(page):
     page.close()
 
 
+def turned(page, key='ArrowRight'):
+    "Press a key on the first slider of the page, and wait until what stands below it has changed."
+    box = page.locator('.widget-vbox').filter(has=page.locator('.noUi-handle')).first
+    shown = box.locator('.widget-html-content').last
+    before = shown.inner_html()
+    box.locator('.noUi-handle').first.focus()
+    page.keyboard.press(key)
+    page.wait_for_function('([e, was]) => e.innerHTML !== was', arg=[shown.element_handle(), before], timeout=60_000)
+
+
 def test_a_slider_moves_and_the_figure_changes(browser, lab, pictures):
     page, complaints = start(browser, lab, 'explore.ipynb')
     page.evaluate('async () => { await window.ended; }')
     page.locator('.widget-html-content svg').first.wait_for(timeout=60_000)
-    loss, rationales = page.locator('.widget-vbox').filter(has=page.locator('svg')), page.locator('.widget-vbox').filter(has_text='test questions')
+    loss, rationales = page.locator('.widget-vbox').filter(has_text='real label tokens'), page.locator('.widget-vbox').filter(has_text='test questions')
     page.screenshot(path=pictures/'explore-before.png')
     before, first = loss.locator('svg').text_content(), rationales.locator('.widget-html-content').last.inner_text()
     loss.locator('.noUi-handle').first.focus()
     page.keyboard.press('ArrowRight')  # λ from 0.30 to 0.35
     loss.locator('svg').get_by_text('0.65', exact=True).wait_for(timeout=20_000)  # the weight of RD
     assert loss.locator('svg').text_content() != before
+    case = "e => [...document.querySelectorAll('.widget-html-content')].at(-1).innerText"
     rationales.locator('.noUi-handle').first.focus()
     page.keyboard.press('ArrowRight')  # the next case
-    page.wait_for_function("was => [...document.querySelectorAll('.widget-html-content')].at(-1).innerText !== was", arg=first, timeout=20_000)
+    page.wait_for_function(f"was => ({case})() !== was", arg=first, timeout=20_000)
+    page.keyboard.press('ArrowLeft')  # and the one before
+    page.wait_for_function(f"was => ({case})() === was", arg=first, timeout=20_000)
     page.screenshot(path=pictures/'explore-after.png')
+    with browser.expect_page() as opened: page.locator('.widget-html-content svg a').first.click()  # a point of the study explorer
+    opened.value.wait_for_function("window.jupyterapp?.shell.currentWidget?.context?.path === 'run/report.html'", timeout=60_000)
+    opened.value.frame_locator('.jp-HTMLViewer iframe, iframe').first.get_by_text('last_letters').first.wait_for(timeout=60_000)
+    opened.value.screenshot(path=pictures/'explore-run.png')
+    opened.value.close()
     assert (errors(page), complaints) == ([], [])
     stop(page)
 
@@ -145,6 +166,10 @@ def test_tutorial_runs_in_jupyterlab(name, pages, pictures):
     page.bring_to_front()
     page.evaluate('async () => { await window.ended; }')
     page.screenshot(path=pictures/f'{Path(name).stem}.png')
+    if name in TURNED: turned(page); page.screenshot(path=pictures/f'{Path(name).stem}-turned.png')
     assert (errors(page), complaints) == ([], [])
     assert None not in counted(page)
     stop(page)
+
+
+def test_tutorials_have_sliders(): assert TURNED
