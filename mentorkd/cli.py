@@ -209,7 +209,7 @@ def _values(text:str)->tuple[str, tuple]:
     try: return name, tuple(kinds[name](v) for v in values.split(','))
     except (KeyError, ValueError, TypeError): raise InputError(f"--space {text}", "It says which values of which setting are tried", "Give the name of a setting and values of its kind, as in --space lr=5e-4,1e-3") from None
 
-def _plan(study:str|None, preset, task, base, level, **given)->Told:
+def _plan(study:str|None=None, preset=None, task=None, base=None, level=None, **given)->Told:
     s = PlanSettings(**given)
     from mentorkd.plan import plan, plan_study, plan_table, study_dollars, study_table
     if not study and (preset or task or base or level): raise InputError("--preset, --task, --base or --level without a study", "They say how the runs of a study differ from its file", "Name the file, or give --student, --mentor and the sizes of the data")
