@@ -161,7 +161,7 @@ def marks_of(folder:Path, # Of a run
     def row(part, file):
         attempts = read_rows(folder/f'{file}.jsonl')
         return dict(part=part, questions=digest([a['id'] for a in attempts]), ok=''.join('01'[a['ok']] for a in attempts))
-    return [row(p, f) for p, f in PARTS.items() if report.get(p)]
+    return [row(p, f) for p, f in PARTS.items() if (report.get(p) or {}).get('n')]  # a recording may have no answers to test questions
 
 # %% ../nbs/11d_study.ipynb #11d00017
 def perform(run:StudyRun, # To do
