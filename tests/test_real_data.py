@@ -68,3 +68,58 @@ def test_raw_rationales_of_others_go_through_the_same_marking(tmp_path):
     assert raw['rows'] == {"MCC-KD's": 700} and raw['attempts'] == 7000 and raw['strangers'] == 0 and 4000 < raw['correct'] < 6000
     authors = import_annotations([data/'main'/'svamp_3_train.json'], svamp.questions, TASKS['svamp'].kind, tmp_path).report
     assert authors['attempts'] == authors['correct'] == 1953 and authors['other_gold'] == 0
+
+
+@pytest.fixture
+def counting(tmp_path, monkeypatch):
+    "The functions of an analysis page: its cells up to the slow one. They read no committed table."
+    import json
+    from pathlib import Path
+    analysis = Path(__file__).resolve().parent.parent/'nbs'/'analysis'
+    monkeypatch.chdir(tmp_path)
+
+    def read(page):
+        names = {}
+        for c in json.loads((analysis/f'{page}.ipynb').read_text())['cells']:
+            source = ''.join(c['source'])
+            if source.startswith('#| slow'): return analysis, names
+            if c['cell_type'] == 'code': exec(source, names)
+    return read
+
+
+def same(rows, table):
+    "Are these the rows of the table, cell by cell?"
+    import io
+    import pandas as pd
+    again = pd.read_csv(io.StringIO(pd.DataFrame(rows).convert_dtypes().to_csv(index=False)), dtype=str, keep_default_na=False)
+    committed = pd.read_csv(table, dtype=str, keep_default_na=False)
+    key = [c for c in ('task', 'who') if c in committed]
+    committed = committed[committed[key].apply(tuple, axis=1).isin(set(again[key].apply(tuple, axis=1)))].reset_index(drop=True)
+    pd.testing.assert_frame_equal(again, committed)
+
+
+def test_data_sets_are_counted_as_committed(counting):
+    folder, page = counting('datasets')
+    same([page['sizes'](t) for t in page['PAPER'] if t not in ('commonsense_qa', 'gsm8k')], folder/'datasets.csv')  # these two take longest and have nothing to find
+    same([g for t in page['PAPER'] for g in page['wrong_golds'](t)], folder/'datasets_golds.csv')
+    same([page['rationales'](t, who) for who, tasks in page['HERE'].items() for t in tasks], folder/'datasets_rationales.csv')
+    same([page['teacher_marks'](t) for t in ('strategy_qa', 'tracking_shuffled_objects', 'date_understanding', 'last_letter_concatenation')], folder/'datasets_teacher.csv')
+
+
+def test_labels_travel_as_committed(counting):
+    from pathlib import Path
+    if not (Path(os.environ['MENTORKD_DATA']).parent.parent/'models'/'spiece.model').is_file(): pytest.skip('no sentencepiece file beside the data')
+    folder, page = counting('datasets')
+    t5 = page['real_t5']()
+    some = [('svamp', 'teacher'), ('date_understanding', 'teacher'), ('last_letter_concatenation', 'teacher'), ('date_understanding', 'mentor'), ('last_letter_concatenation', 'mentor')]
+    same([page['on_the_way'](t, who, t5)[0] for t, who in some], folder/'datasets_tokens.csv')
+
+
+def test_cases_are_found_as_committed(counting):
+    folder, page = counting('case_study')
+    rows, cases = zip(*(page['missed'](t) for t in page['MENTOR']))
+    same(rows, folder/'teacher_missed.csv')
+    same([r for t, found in zip(page['MENTOR'], cases) for r in page['case_rows'](t, found)], folder/'case_study.csv')
+    sorts, firsts = zip(*(page['errors'](t) for t in ('strategy_qa', 'tracking_shuffled_objects', 'date_understanding', 'last_letter_concatenation')))
+    same(sorts, folder/'teacher_errors.csv')
+    same([r for some in firsts for r in some], folder/'teacher_errors_shown.csv')
