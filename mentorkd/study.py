@@ -59,10 +59,10 @@ def typed(name:str, # Of a setting
 def as_setting(name:str, # Of a setting
                text:str, # As on the command line
               )->object: # Its value
-    "A setting's value from text: numbers, true and false as in TOML, texts as they are."
-    try: value = tomllib.loads(f'v = {text}')['v']
-    except tomllib.TOMLDecodeError: value = text
-    return typed(name, text if KINDS.get(name) is str else value)
+    "A setting's value from text."
+    read = {bool: lambda t: dict(true=True, false=False)[t], int: int, float: float}.get(KINDS.get(name), str)
+    try: return typed(name, read(text))
+    except (KeyError, ValueError): return typed(name, text)  # says what is wrong
 
 KINDS = {f.name: (get_args(f.type) or (f.type,))[0] for f in fields(Settings)} # Setting → type
 
