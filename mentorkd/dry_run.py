@@ -7,9 +7,7 @@ __all__ = ['FEW', 'OF', 'narrow', 'stand_in', 'handful', 'shortened', 'DryRun', 
 
 # %% ../nbs/11j_dry_run.ipynb #11f0d004
 import tempfile
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from functools import cache
 from pathlib import Path
 from transformers import PretrainedConfig, PreTrainedTokenizerBase, T5Config
 from .attempts import ask

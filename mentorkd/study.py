@@ -19,7 +19,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, get_args
 from .evaluate import Contrast, contrast, holm, verdict
-from .methods import METHODS, method
+from .methods import method
 from .plan import made_by
 from .records import InputError, digest, read_rows, read_text
 from .runs import claim_once, code_digest, versions
