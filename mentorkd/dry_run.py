@@ -7,9 +7,7 @@ __all__ = ['FEW', 'OF', 'narrow', 'stand_in', 'handful', 'shortened', 'DryRun', 
 
 # %% ../nbs/11j_dry_run.ipynb #11f0d004
 import tempfile
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from functools import cache
 from pathlib import Path
 from transformers import PretrainedConfig, PreTrainedTokenizerBase, T5Config
 from .attempts import ask
@@ -50,11 +48,11 @@ def handful(s:Settings, # Of a run
     there = Path(folder)/'questions'/digest([getattr(s, n) for n in OF])
     if not (there/'said.jsonl').exists():
         data, n = load_data(s), max(2, s.teacher_samples)
-        train = data.split('train')[:40]
-        said = [dict(id=q.id, rationale=f'It is {q.answer}.', answer=q.answer) for q in train for _ in range(n)] if paid(s) else [asdict(a) for a in ask(teachers(s)[0], train, data.task.kind, 'teacher', n, extractor=s.extractor) if a.ok]
-        right = [q for q in train if sum(a['id'] == q.id for a in said) > 1][:FEW['train']]
+        train, test = data.split('train')[:40], data.split('test')[:FEW['test']]
+        said = [dict(id=q.id, rationale=f'It is {q.answer}.', answer=q.answer) for q in train + test for _ in range(n)] if paid(s) else [asdict(a) for who, qs in zip(teachers(s), (train, test)) for a in ask(who, qs, data.task.kind, 'teacher', n, extractor=s.extractor) if a.answer is not None]
+        right = [q for q in train if sum(a['id'] == q.id and a.get('ok', True) for a in said) > 1][:FEW['train']]
         if not right: raise InputError(f"The teacher got none of the first {len(train)} questions right twice", "Nothing could be learned from it", "Look at its answers")
-        write_jsonl(there/'questions.jsonl', right + data.split('dev')[:FEW['dev']] + data.split('test')[:FEW['test']])
+        write_jsonl(there/'questions.jsonl', right + data.split('dev')[:FEW['dev']] + test)
         write_jsonl(there/'said.jsonl', said)
     return dict(questions=str(there/'questions.jsonl'), answer_kind=load_data(s).task.kind.name, annotations=str(there/'said.jsonl'))
 

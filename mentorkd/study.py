@@ -19,7 +19,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, get_args
 from .evaluate import Contrast, contrast, holm, verdict
-from .methods import METHODS, method
+from .methods import method
 from .plan import made_by
 from .records import InputError, digest, read_rows, read_text
 from .runs import claim_once, code_digest, versions
@@ -59,10 +59,10 @@ def typed(name:str, # Of a setting
 def as_setting(name:str, # Of a setting
                text:str, # As on the command line
               )->object: # Its value
-    "A setting's value from text: numbers, true and false as in TOML, texts as they are."
-    try: value = tomllib.loads(f'v = {text}')['v']
-    except tomllib.TOMLDecodeError: value = text
-    return typed(name, text if KINDS.get(name) is str else value)
+    "A setting's value from text."
+    read = {bool: lambda t: dict(true=True, false=False)[t], int: int, float: float}.get(KINDS.get(name), str)
+    try: return typed(name, read(text))
+    except (KeyError, ValueError): return typed(name, text)  # says what is wrong
 
 KINDS = {f.name: (get_args(f.type) or (f.type,))[0] for f in fields(Settings)} # Setting → type
 
@@ -161,7 +161,7 @@ def marks_of(folder:Path, # Of a run
     def row(part, file):
         attempts = read_rows(folder/f'{file}.jsonl')
         return dict(part=part, questions=digest([a['id'] for a in attempts]), ok=''.join('01'[a['ok']] for a in attempts))
-    return [row(p, f) for p, f in PARTS.items() if report.get(p)]
+    return [row(p, f) for p, f in PARTS.items() if (report.get(p) or {}).get('n')]  # a recording may have no answers to test questions
 
 # %% ../nbs/11d_study.ipynb #11d00017
 def perform(run:StudyRun, # To do

@@ -1,4 +1,4 @@
-"A study on a cluster of two nodes, one of which dies: the table of the study done here, no run lost, none doubled."
+"A study on a cluster of two nodes, one of which dies: the table of the study done here, no run lost, none doubled. And what is wrong with a study is said before anything is run."
 import threading
 import time
 
@@ -6,13 +6,10 @@ import pytest
 
 from mentorkd.attempts import ask
 from mentorkd.generators import ScriptedTeacher
-from mentorkd.records import write_jsonl
+from mentorkd.records import InputError, write_jsonl
 from mentorkd.study import read_study, run_study
-from mentorkd.tables import read_table
+from mentorkd.tables import read_table, write_table
 from mentorkd.tasks import load_task
-
-ray = pytest.importorskip('ray', reason='the extra mentorkd[ray] is not installed')
-from ray.cluster_utils import Cluster  # noqa: E402
 
 STUDY = '''
 study = 1
@@ -53,6 +50,8 @@ def local(file):
 
 @pytest.fixture
 def cluster(monkeypatch):
+    pytest.importorskip('ray', reason='the extra mentorkd[ray] is not installed')
+    from ray.cluster_utils import Cluster
     monkeypatch.setenv('OMP_NUM_THREADS', '1')
     cluster = Cluster(initialize_head=True, head_node_args=dict(num_cpus=1, include_dashboard=False))
     node = cluster.add_node(num_cpus=1)
@@ -80,3 +79,44 @@ def test_node_killed_in_the_middle(file, local, cluster):
     assert there[measured].to_csv() == local[measured].to_csv()
     assert sorted(p.name for p in (out/'runs').iterdir()) == sorted(r.key for r in runs)
     assert len(list((out/'store').glob('mentor-*'))) == 2 and len(list((out/'store').glob('student-*'))) == 4
+
+
+SMALL = '''
+study = 1
+name = "small"
+[[factors]]
+lam = [0.0, 0.3]
+seed = [1, 2]
+'''
+
+
+@pytest.mark.parametrize('old, new, said', [
+    ('lam =', 'lambda =', 'No setting lambda.*Use lam'),
+    ('seed = [1, 2]', 'method = ["mentor-kd", "mentor"]', "Method 'mentor' is not known"),
+    ('seed = [1, 2]', 'seed = [1, 1]', 'Two runs with lam = 0.0, seed = 1'),
+    ('seed = [1, 2]', 'seed = [1, 2]\n[[factors]]\nlam = 0.3\nseed = 2', 'Two runs with lam = 0.3, seed = 2'),
+    ('study = 1', 'study = 2', 'says study = 2. This version reads study files of form 1'),
+    ('study = 1\n', '', 'says study = None'),
+    ('[[factors]]', '[[factor]]', 'factor. It would have no effect')])
+def test_a_study_that_is_wrong(old, new, said, tmp_path):
+    (tmp_path/'small.toml').write_text(SMALL.replace(old, new))
+    with pytest.raises(InputError, match=said): read_study(tmp_path/'small.toml')
+
+
+@pytest.mark.parametrize('file, old, new, said', [('t.csv', '0.5', '0.6', 't.csv is not as it was written'), ('t.csv', 'b,2', 'c,2', 't.csv is not as it was written'), ('t.marks.csv', '10', '11', 'the marks of a are not as they were written')])
+def test_a_table_that_was_edited(file, old, new, said, tmp_path):
+    write_table(tmp_path/'t.csv', [dict(run='a', seed=1, student_accuracy=.5), dict(run='b', seed=2, student_accuracy=1.)], [[dict(part='student', questions='q', ok=ok)] for ok in ('10', '11')])
+    read_table(tmp_path/'t.csv')
+    text = (tmp_path/file).read_text()
+    assert old in text
+    (tmp_path/file).write_text(text.replace(old, new, 1))
+    with pytest.raises(InputError, match=said): read_table(tmp_path/'t.csv')
+
+
+def test_settings_over_a_file(tmp_path):
+    (tmp_path/'small.toml').write_text(SMALL)
+    plain, same, large = (read_study(tmp_path/'small.toml', *given) for given in ((), ({}, {}), (dict(preset='small'), dict(lam={.3: .4}))))
+    assert [r.key for r in plain.runs] == [r.key for r in same.runs] and plain.name == same.name != large.name
+    assert {r.settings.student for r in large.runs} == {'google/flan-t5-small'} and [r.settings.lam for r in large.runs] == [0., 0., .4, .4]
+    with pytest.raises(InputError, match='lam is a factor of the file'): read_study(tmp_path/'small.toml', dict(lam=.2))
+    with pytest.raises(InputError, match='no level lam = 0.5'): read_study(tmp_path/'small.toml', levels=dict(lam={.5: .6}))
