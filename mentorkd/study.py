@@ -131,7 +131,7 @@ def changed_name(name:str, # Of the study
                  levels:dict[str, dict], # As for `changed`
                 )->str: # With the preset, and a digest of all else
     "Another study's name."
-    return '-'.join([name, *[base['preset']]*('preset' in base), *[digest(base, levels)[:6]]*(bool(levels) or set(base) != {'preset'})])
+    return '-'.join([name, *[base.get('preset')]*('preset' in base), *[digest(base, levels)[:6]]*(bool(levels) or set(base) != {'preset'})])
 
 # %% ../nbs/11d_study.ipynb #11d00014
 METHOD = ['worlds', 'tiny', 'tasks', 'answers', 'generators', 'prompts', 'attempts', 'faithful', 'losses', 'block_losses', 'soft_labels', 'batches', 'forward', 'models', 'writing', 'engines', 'train', 'methods', 'inputs', 'distillation', 'pipeline']
@@ -300,8 +300,11 @@ def answers(study:Study, # With contrasts
            )->list[Answer]: # In the file's order, the primary first
     "Compare what the file said would be compared."
     found = {n: contrast(table.cell(**c['first']), table.cell(**c['second'])) for n, c in study.contrasts.items()}
-    corrected = holm({n: c.p_value for n, c in found.items()})
-    return [Answer(n, c, corrected[n], study.contrasts[n]['of_interest'], verdict(c.ci95, study.contrasts[n]['of_interest'])) for n, c in found.items()]
+    corrected, primary = holm({n: c.p_value for n, c in found.items()}), next(iter(found), None)
+    def said(n, c):
+        plain = verdict(c.ci95, study.contrasts[n]['of_interest'])
+        return 'not decidable at this power' if plain == 'supported' and n != primary and corrected[n] >= .05 else plain
+    return [Answer(n, c, corrected[n], study.contrasts[n]['of_interest'], said(n, c)) for n, c in found.items()]
 
 # %% ../nbs/11d_study.ipynb #11d00061
 def answered(file:str|Path, # TOML, its table beside it
