@@ -122,10 +122,15 @@ class OpenAITeacher:
                )->Iterator['OpenAITeacher']: # This teacher
         "Keep completions in a journal, and take those that are there, while the block lasts."
         with Journal(path) as self.journal:
-            held = sum(r['dollars'] or 0. for r in self.journal.done.values()) + sum(r['most'] or 0. for r in self.journal.open_intents)
+            self._no_batch(path)
+            price = self.budget.price
+            held = sum(price.of(r['read'], r['written']) if price and r['dollars'] is None else r['dollars'] or 0. for r in self.journal.done.values()) + sum(r['most'] or 0. for r in self.journal.open_intents)
             self.budget.before = max(0., held - self.budget.spent)
             if self.journal.damaged: self.say(f"{self.journal.damaged} lines of {path} are damaged; what they held is asked for again")
             yield self
+    def _no_batch(self, path)->None:
+        begun, ended = ({r['nonce'] for r in self.journal.notes if r['is'] == kind} for kind in ('batch', 'ended'))
+        if begun - ended: raise InputError(f"{path} holds {len(begun - ended)} batches that have not ended", "What they were asked would be bought a second time", "Give --batch again, which collects them, before asking one by one")
     def _client(self, allow_http): return checked_client(AsyncOpenAI, allow_http)
     def request(self, q:Question, # To answer
                 sample:int, # Which attempt
