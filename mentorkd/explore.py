@@ -17,7 +17,7 @@ from .answers import EXTRACTORS, KINDS, AnswerKind, mark, normalise
 from .figures import mean_interval
 from .cases import PICKS, Case, Kept, open_run, pick, run_cases
 from .records import Attempt, InputError, Question
-from .report import COLOURS, PALETTE, WHO, html_table, styled, svg
+from .report import COLOURS, PALETTE, WHO, html_table, named, styled, svg
 
 # %% ../nbs/11e_explore.ipynb #11e00008
 def live()->bool: # JupyterLab and Notebook, VS Code, Colab
@@ -46,18 +46,20 @@ class Explorer:
 # %% ../nbs/11e_explore.ipynb #11e00011
 def as_card(case:Case, # A question with its attempts
             who:str, # teacher, mentor, vanilla or student
+            names:dict[str, str]=WHO, # Who answered
            )->str: # HTML
     "What one of them wrote."
     def line(a):
         read = 'nothing' if a.answer is None else a.answer
         return f"<p style='margin:.4em 0'><b style='color:{'#009E73' if a.ok else '#D55E00'}'>{'✓' if a.ok else '✗'} {html.escape(read)}</b> <small>{html.escape(case.fate[who, a.sample])}</small><br>{html.escape(a.text)}</p>"
-    return f"<div style='flex:1 1 11em;border-top:4px solid {COLOURS[who]};padding:.2em .6em'><b>{WHO[who]}</b>{''.join(map(line, case.said[who])) or '<p>wrote nothing</p>'}</div>"
+    return f"<div style='flex:1 1 11em;border-top:4px solid {COLOURS[who]};padding:.2em .6em'><b>{names[who]}</b>{''.join(map(line, case.said[who])) or '<p>wrote nothing</p>'}</div>"
 
-def as_case(case:Case # A question with its attempts
+def as_case(case:Case, # A question with its attempts
+            names:dict[str, str]=WHO, # Who answered
            )->str: # HTML
     "A case, its authors side by side."
     head = f"<p style='margin:.3em 0'><b>{html.escape(case.question.question)}</b> → {html.escape(case.question.answer)}</p>"
-    return f"{head}<div style='display:flex;flex-wrap:wrap;gap:.8em;line-height:1.35'>{''.join(as_card(case, w) for w in case.said)}</div>"
+    return f"{head}<div style='display:flex;flex-wrap:wrap;gap:.8em;line-height:1.35'>{''.join(as_card(case, w, names) for w in case.said)}</div>"
 
 def explore_rationales(run:str|Path, # A run folder
                        which:str='all', # What to begin with, one of `PICKS`
@@ -65,6 +67,7 @@ def explore_rationales(run:str|Path, # A run folder
                       )->Explorer: # Split, pick, words and place are knobs
     "Rationales of teacher, mentor and students, side by side."
     kept, found = open_run(run), []
+    names = named(kept.settings); picks = [(w.replace('Mentor-KD', names['student'].removesuffix(' student')), w) for w in PICKS]
     cases = {s: run_cases(kept, s) for s in ('train', 'test')}
     place = widgets.IntSlider(1, 1, 1, description='case', layout=widgets.Layout(width='28em'))
     back, on = (widgets.Button(description=d, layout=widgets.Layout(width='3em')) for d in '◀▶')
@@ -73,12 +76,12 @@ def explore_rationales(run:str|Path, # A run folder
         found[:] = pick(cases[split], which, words.strip())
         knobs['place'].max = max(1, len(found))
         n = f"<small>{len(found)} of {len(cases[split])} {split} questions</small>"
-        return n + (as_case(found[min(place, len(found)) - 1]) if found else '')
-    knobs = dict(split=widgets.ToggleButtons(options=['train', 'test'], value=split, style=dict(button_width='5em')), which=widgets.Dropdown(options=list(PICKS), value=which), words=widgets.Text(placeholder='search', continuous_update=False), place=place, back=back, on=on)
+        return n + (as_case(found[min(place, len(found)) - 1], names) if found else '')
+    knobs = dict(split=widgets.ToggleButtons(options=['train', 'test'], value=split, style=dict(button_width='5em')), which=widgets.Dropdown(options=picks, value=which), words=widgets.Text(placeholder='search', continuous_update=False), place=place, back=back, on=on)
     def still():
         at = place.value - 1
-        table = html_table(['test questions', ''], [(w, len(pick(cases['test'], w))) for w in PICKS])
-        return ''.join(f"<hr>{as_case(c)}" for c in found[at:at + 3]) + f"<details><summary>How many there are of each sort</summary>{table}</details>"
+        table = html_table(['test questions', ''], [(label, len(pick(cases['test'], w))) for label, w in picks])
+        return ''.join(f"<hr>{as_case(c, names)}" for c in found[at:at + 3]) + f"<details><summary>How many there are of each sort</summary>{table}</details>"
     return Explorer(knobs, draw, [['split', 'which', 'words'], ['back', 'place', 'on']], still)
 
 # %% ../nbs/11e_explore.ipynb #11e00015
