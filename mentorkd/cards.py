@@ -168,4 +168,5 @@ def as_dataset(path:str|Path # JSON lines of any record
               )->object: # A Dataset of datasets
     "A record file as a data set."
     from datasets import Dataset
-    return Dataset.from_list(read_rows(path))
+    rows = read_rows(path)
+    return Dataset.from_dict({k: [r.get(k) for r in rows] for k in dict.fromkeys(k for r in rows for k in r)})

@@ -17,7 +17,7 @@ from .answers import EXTRACTORS, KINDS, AnswerKind, mark, normalise
 from .figures import mean_interval
 from .cases import PICKS, Case, Kept, open_run, pick, run_cases
 from .records import Attempt, InputError, Question
-from .report import COLOURS, PALETTE, WHO, html_table, styled, svg
+from .report import COLOURS, PALETTE, WHO, html_table, named, styled, svg
 
 # %% ../nbs/11e_explore.ipynb #11e00008
 def live()->bool: # JupyterLab and Notebook, VS Code, Colab
@@ -46,18 +46,20 @@ class Explorer:
 # %% ../nbs/11e_explore.ipynb #11e00011
 def as_card(case:Case, # A question with its attempts
             who:str, # teacher, mentor, vanilla or student
+            names:dict[str, str]=WHO, # Who answered
            )->str: # HTML
     "What one of them wrote."
     def line(a):
         read = 'nothing' if a.answer is None else a.answer
         return f"<p style='margin:.4em 0'><b style='color:{'#009E73' if a.ok else '#D55E00'}'>{'✓' if a.ok else '✗'} {html.escape(read)}</b> <small>{html.escape(case.fate[who, a.sample])}</small><br>{html.escape(a.text)}</p>"
-    return f"<div style='flex:1 1 11em;border-top:4px solid {COLOURS[who]};padding:.2em .6em'><b>{WHO[who]}</b>{''.join(map(line, case.said[who])) or '<p>wrote nothing</p>'}</div>"
+    return f"<div style='flex:1 1 11em;border-top:4px solid {COLOURS[who]};padding:.2em .6em'><b>{names[who]}</b>{''.join(map(line, case.said[who])) or '<p>wrote nothing</p>'}</div>"
 
-def as_case(case:Case # A question with its attempts
+def as_case(case:Case, # A question with its attempts
+            names:dict[str, str]=WHO, # Who answered
            )->str: # HTML
     "A case, its authors side by side."
     head = f"<p style='margin:.3em 0'><b>{html.escape(case.question.question)}</b> → {html.escape(case.question.answer)}</p>"
-    return f"{head}<div style='display:flex;flex-wrap:wrap;gap:.8em;line-height:1.35'>{''.join(as_card(case, w) for w in case.said)}</div>"
+    return f"{head}<div style='display:flex;flex-wrap:wrap;gap:.8em;line-height:1.35'>{''.join(as_card(case, w, names) for w in case.said)}</div>"
 
 def explore_rationales(run:str|Path, # A run folder
                        which:str='all', # What to begin with, one of `PICKS`
@@ -65,6 +67,7 @@ def explore_rationales(run:str|Path, # A run folder
                       )->Explorer: # Split, pick, words and place are knobs
     "Rationales of teacher, mentor and students, side by side."
     kept, found = open_run(run), []
+    names = named(kept.settings); picks = [(w.replace('Mentor-KD', names['student'].removesuffix(' student')), w) for w in PICKS]
     cases = {s: run_cases(kept, s) for s in ('train', 'test')}
     place = widgets.IntSlider(1, 1, 1, description='case', layout=widgets.Layout(width='28em'))
     back, on = (widgets.Button(description=d, layout=widgets.Layout(width='3em')) for d in '◀▶')
@@ -73,12 +76,12 @@ def explore_rationales(run:str|Path, # A run folder
         found[:] = pick(cases[split], which, words.strip())
         knobs['place'].max = max(1, len(found))
         n = f"<small>{len(found)} of {len(cases[split])} {split} questions</small>"
-        return n + (as_case(found[min(place, len(found)) - 1]) if found else '')
-    knobs = dict(split=widgets.ToggleButtons(options=['train', 'test'], value=split, style=dict(button_width='5em')), which=widgets.Dropdown(options=list(PICKS), value=which), words=widgets.Text(placeholder='search', continuous_update=False), place=place, back=back, on=on)
+        return n + (as_case(found[min(place, len(found)) - 1], names) if found else '')
+    knobs = dict(split=widgets.ToggleButtons(options=['train', 'test'], value=split, style=dict(button_width='5em')), which=widgets.Dropdown(options=picks, value=which), words=widgets.Text(placeholder='search', continuous_update=False), place=place, back=back, on=on)
     def still():
         at = place.value - 1
-        table = html_table(['test questions', ''], [(w, len(pick(cases['test'], w))) for w in PICKS])
-        return ''.join(f"<hr>{as_case(c)}" for c in found[at:at + 3]) + f"<details><summary>How many there are of each sort</summary>{table}</details>"
+        table = html_table(['test questions', ''], [(label, len(pick(cases['test'], w))) for label, w in picks])
+        return ''.join(f"<hr>{as_case(c, names)}" for c in found[at:at + 3]) + f"<details><summary>How many there are of each sort</summary>{table}</details>"
     return Explorer(knobs, draw, [['split', 'which', 'words'], ['back', 'place', 'on']], still)
 
 # %% ../nbs/11e_explore.ipynb #11e00015
@@ -146,10 +149,12 @@ def over_seeds(table:pd.DataFrame, # A row a run
               )->pd.DataFrame: # by, x, mean, half (of the 95% interval, nan with one seed), seeds, rows
     "Means over seeds with Student's interval."
     if missing := [c for c in (x, y, by) if c not in table]: raise InputError(f"The table has no column {', '.join(missing)}", "There is nothing to draw", f"Choose among {', '.join(map(str, table.columns))}")
-    keys = list(dict.fromkeys([by, x]))
+    keys = list(dict.fromkeys([by, x])); table = _filled(table.dropna(subset=[y]), keys)
     each = table.assign(of_seed=table['seed'] if 'seed' in table else 0).groupby([*keys, 'of_seed'], sort=False)[y].agg(['mean', 'size'])
     rows = [dict(zip(keys, k if isinstance(k, tuple) else (k,))) | dict(mean=(m := mean_interval(g['mean'].tolist()))[0], half=m[2] - m[0], seeds=len(g), rows=int(g['size'].sum())) for k, g in each.groupby(level=keys, sort=False)]
     return pd.DataFrame(rows)
+
+def _filled(table:pd.DataFrame, factors:list[str])->pd.DataFrame: return table.assign(**{c: table[c].astype(object).where(table[c].notna(), 'none') for c in factors if table[c].isna().any()})
 
 # %% ../nbs/11e_explore.ipynb #11e00023
 @styled
@@ -160,6 +165,7 @@ def study_figure(table:pd.DataFrame, # A row a run
                 )->Figure: # Lines with intervals, rows as dots
     "Methods as lines, with intervals over seeds."
     fig = Figure(figsize=(7, 3.6), layout='constrained'); ax = fig.subplots()
+    table = _filled(table.dropna(subset=[y]), [x, by])
     seen, words = over_seeds(table, x, y, by), not pd.api.types.is_numeric_dtype(table[x])
     places = {v: i for i, v in enumerate(dict.fromkeys(table[x]))} if words else {v: v for v in table[x]}
     names = list(dict.fromkeys(table[by])); colours = _colours(names)
@@ -170,42 +176,47 @@ def study_figure(table:pd.DataFrame, # A row a run
         at = [places[v] + shift for v in of[x]]
         ax.errorbar(at, of['mean'], of['half'].fillna(0), fmt='o' if words else 'o-', color=colour, capsize=3, ms=5, label=str(name), zorder=3)
         dots = ax.scatter([places[v] + shift + .4*step for v in some[x]], some[y], s=14, color=colour, alpha=.7, edgecolors='white', linewidths=.5, zorder=4)  # over the mean, so that each can be clicked
-        if 'run' in some: dots.set_urls([f'{r}/report.html' for r in some['run']])
+        if 'run' in some: dots.set_urls([f'{r}/report.html' if Path(str(r), 'report.html').is_file() else None for r in some['run']])
     if words: ax.set_xticks(list(places.values()), [str(p) for p in places])
     ax.set(xlabel=x, ylabel=y, title=f"{y} by {x}: mean over {_span(seen['seeds'])} seed(s), 95% interval")
     ax.grid(axis='y', color='#eeeeee'); ax.legend(title=by, loc='center left', bbox_to_anchor=(1, .5))
     return fig
 
 def _colours(names:list)->dict:
-    of = {n: COLOURS[who] for n in names for who, words in dict(teacher=('teacher',), mentor=('mentor',), vanilla=('vanilla', 'vanilla-kd'), student=('student', 'mentor-kd')).items() if str(n).lower() in words}
+    known = dict(teacher=('teacher',), mentor=('mentor',), vanilla=('vanilla', 'vanilla-kd'), student=('student', 'mentor-kd'))
+    of = {n: COLOURS[who] for who, words in known.items() for n in [n for n in names if str(n).lower() in words][:1]}  # a colour for one alone
     free = iter([c for c in PALETTE if c not in of.values()]*len(names))
     return {n: of.get(n) or next(free) for n in names}
 
 def _span(numbers)->str: return str(min(numbers)) if min(numbers) == max(numbers) else f'{min(numbers)} to {max(numbers)}'
 
-def _table(study)->pd.DataFrame:
+def _table(study, runs=None)->pd.DataFrame:
     if isinstance(study, pd.DataFrame): return study
     if not Path(study).is_file(): raise InputError(f"No file at {study}", "The study's rows are in it", "Check the path")
-    table, runs = pd.read_csv(study), Path(study).parent/'runs'
-    return table.assign(run=[str(runs/r) if (runs/r).is_dir() else r for r in map(str, table['run'])]) if 'run' in table else table
+    table, runs = pd.read_csv(study), Path(runs or Path(study).parent/'runs')
+    return table.assign(run=[str(runs/str(r)) for r in table['run']]) if 'run' in table else table
 
 MEASURED = re.compile(r'_(accuracy|correct|n|said|said_correct|covered)$|^(seconds|updates|label_tokens)_|^(D_|digest)|^(train_questions|newly_covered|dollars|versions|made_from|error|marks)$')
 
 def tidy(table:pd.DataFrame # A row a run; `teacher_accuracy`, `student_accuracy` … beside each other
         )->pd.DataFrame: # A row for each who was tested, with method and accuracy
-    "One accuracy a row; a table that has it already stays as it is."
-    parts = [w for w in WHO if f'{w}_accuracy' in table]
-    factors = table[[c for c in table if not MEASURED.search(c)]]
-    return pd.concat([factors.assign(method=table['method'] if w == 'student' and 'method' in table else WHO[w].removesuffix(' student'), accuracy=table[f'{w}_accuracy']) for w in parts], ignore_index=True) if parts else table
+    "One accuracy a row, what the whole run has cost beside the student's; a table that has it already stays as it is."
+    parts = [w for w in WHO if f'{w}_accuracy' in table and table[f'{w}_accuracy'].notna().any()]
+    factors, seconds = table[[c for c in table if not MEASURED.search(c)]], table.filter(regex='^seconds_')
+    whole = {c: table[c] for c in ('D_mentor', 'newly_covered', 'dollars') if c in table} | (dict(seconds=seconds.sum(axis=1, min_count=1)) if len(seconds.columns) else {})
+    learnt = lambda w: {'label_tokens': table[f'label_tokens_{w}']} if f'label_tokens_{w}' in table else {}
+    return pd.concat([factors.assign(method=table['method'] if w == 'student' and 'method' in table else WHO[w].removesuffix(' student'), accuracy=table[f'{w}_accuracy'], **learnt(w), **whole if w == parts[-1] else {}) for w in parts], ignore_index=True) if parts else table
 
 def explore_study(study:str|Path|pd.DataFrame, # Tidy CSV or table, a row a run
                   x:str='task', # To begin with
                   y:str='accuracy', # What was measured
                   by:str='method', # A line for each
-                  results:tuple[str, ...]=('accuracy', 'correct', 'n', 'newly_covered', 'seconds'), # Columns that were measured; all others are factors
+                  results:tuple[str, ...]=('accuracy', 'correct', 'n', 'newly_covered', 'seconds', 'D_mentor', 'dollars', 'label_tokens'), # Columns that were measured; all others are factors
+                  runs:str|Path|None=None, # Folder of the runs; `runs` beside the CSV unless given
                  )->Explorer: # Axes, lines and every other factor are knobs
     "Any two columns of a study on the axes, methods as lines with intervals."
-    table = tidy(_table(study))
+    table = tidy(_table(study, runs))
+    table = _filled(table, [c for c in table if c not in ('run', 'seed', *results)])
     factors = [c for c in table if c not in ('run', *results) and 1 < table[c].nunique() < max(3, len(table))]
     measures = [c for c in table if pd.api.types.is_numeric_dtype(table[c])]
     over_seeds(table, x, y, by)
@@ -216,7 +227,8 @@ def explore_study(study:str|Path|pd.DataFrame, # Tidy CSV or table, a row a run
         some = table
         for c, v in chosen.items():
             if v is not None: some = some[some[c.removeprefix('only_')] == v]
-        if some.empty: return 'no row has these values'
+        asked, some = len(some), some.dropna(subset=[y])
+        if some.empty: return f'no row has these values, or none of {asked} has {y}'
         mixed = [c for c in factors if c not in (x, by, y, 'seed') and some[c].nunique() > 1]
-        return svg(study_figure(some, x, y, by), f'{y} by {x}, a line for each {by}') + f"<p><small>{len(some)} of {len(table)} rows{'; averaged over ' + ', '.join(mixed) if mixed else ''}</small></p>"
+        return svg(study_figure(some, x, y, by), f'{y} by {x}, a line for each {by}') + f"<p><small>{len(some)} of {len(table)} rows{f'; {asked - len(some)} more have no {y}' if asked > len(some) else ''}{'; averaged over ' + ', '.join(mixed) if mixed else ''}</small></p>"
     return Explorer(axes | only, draw, [list(axes), list(only)])

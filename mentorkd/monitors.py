@@ -61,8 +61,8 @@ class TrainMonitor(TrainerCallback):
         self.title, self.history, self.panel, self.start = title, [], Panel(every), 0.
     def _draw(self)->str: return svg(training_figure(self.history, self.title), f'{self.title} loss, dev accuracy and speed')
     def on_train_begin(self, args, state, control, **kwargs):
-        "Start the clock."
-        self.start = time.monotonic()
+        "Start the clock, and a history of this training alone."
+        self.start, self.history = time.monotonic(), []
     def on_log(self, args, state, control, logs=None, **kwargs):
         "Keep what was logged, and draw."
         self.history.append(dict(step=state.global_step, seconds=time.monotonic() - self.start) | logs)
@@ -83,26 +83,27 @@ class TeacherMonitor:
     ):
         if teacher.journal is None: raise InputError("A teacher without a journal", "Nobody knows what was paid or came back", "Open one: with Journal(FILE) as teacher.journal")
         self.teacher, self.gold, self.kind, self.panel = teacher, {q.id: q.answer for q in questions}, kind, Panel(every)
-        self.round, self.done, self.total, self.times = 1, 0, 0, deque()
-    def __call__(self, done:int, total:int, correct:int=0)->None: # Samples of this round
+        self.round, self.done, self.total, self.correct, self.times = 1, 0, 0, None, deque()
+    def __call__(self, done:int, total:int, correct:int|None=None)->None: # Samples of this round
         "A sample more."
         if done <= self.done: self.round += 1; self.times.clear()
-        self.done, self.total, now = done, total, time.monotonic()
+        self.done, self.total, self.correct, now = done, total, correct, time.monotonic()
         self.times.append((now, done))
         while now - self.times[0][0] > 30: self.times.popleft()
         self.panel.show(self._draw, now=done == total)
     @property
     def rate(self)->float|None:
         "Samples a second, None while it is not known."
-        (t0, n0), (t1, n1) = self.times[0], self.times[-1]
+        (t0, n0), (t1, n1) = (self.times[0], self.times[-1]) if self.times else ((0., 0), (0., 0))
         return (n1 - n0)/(t1 - t0) if t1 > t0 else None
     def seen(self)->dict: # answers, correct, dollars, tokens
         "What came back so far."
         rows = paid_rows(self.teacher)
-        said = [mark(f"{MARKS['sentence']} {r['text']}", self.gold[r['id']], self.kind)[1] for r in rows if r['stage'] == 2]
-        return dict(answers=len(said), correct=sum(said), dollars=sum(r['dollars'] for r in rows) if rows and all(r['dollars'] is not None for r in rows) else None, tokens=sum(r['read'] + r['written'] for r in rows))
+        read = lambda: [mark(f"{MARKS['sentence']} {r['text']}", self.gold[r['id']], self.kind)[1] for r in rows if r['stage'] == 2]
+        answers, correct = (self.done, self.correct) if self.correct is not None else (len(said := read()), sum(said))
+        return dict(answers=answers, correct=correct, dollars=sum(r['dollars'] for r in rows) if rows and all(r['dollars'] is not None for r in rows) else None, tokens=sum(r['read'] + r['written'] for r in rows))
     def _draw(self)->str:
-        s, share = self.seen(), self.done/self.total
+        s, share = self.seen(), self.done/max(1, self.total)
         bar = f"<div style='background:#ddd;height:.5em;border-radius:.25em;max-width:40em'><div style='background:{PALETTE[0]};height:.5em;border-radius:.25em;width:{share:.1%}'></div></div>"
         return bar + html_table(['done', 'yield', 'dollars', 'tokens', 'rate', 'time left'], [(f"{self.done} of {self.total}" + (f', round {self.round}' if self.round > 1 else ''), f"{s['correct']/s['answers']:.0%} of {s['answers']}" if s['answers'] else '–',
             'unknown' if s['dollars'] is None else f"{s['dollars']:.4f}", f"{s['tokens']:,}", '–' if self.rate is None else f'{self.rate:.1f}/s', as_time((self.total - self.done)/self.rate) if self.rate else '–')])

@@ -37,12 +37,13 @@ def styled(draw:Callable # That makes a figure
 
 def svg(fig:Figure, # To embed
         alt:str='', # What it shows, for those who cannot see it
+        shrink:bool=True, # To the width that there is; otherwise what is around it has to scroll
        )->str: # An svg tag, the same text each time
     "A figure as a drawing inside a page; its texts stay texts, its links work."
     buffer = io.StringIO()
     with rc_context(LOOK): fig.savefig(buffer, format='svg', metadata=dict(Date=None, Creator=None))
-    text = buffer.getvalue()
-    return text[text.index('<svg'):].replace('<svg ', f'<svg role="img" aria-label="{html.escape(alt, quote=True)}" style="max-width:100%;height:auto;background:white" ', 1)
+    text, width = buffer.getvalue(), 'max-width:100%;height:auto;' if shrink else ''
+    return text[text.index('<svg'):].replace('<svg ', f'<svg role="img" aria-label="{html.escape(alt, quote=True)}" style="{width}background:white" ', 1)
 
 # %% ../nbs/10a_report.ipynb #96211fa1
 def as_accuracy(part:dict|None # A part of a report
@@ -116,13 +117,14 @@ def funnel_figure(report:dict # Of a run
     return fig
 
 @styled
-def curve_figure(curves:dict[str, list[dict]] # Model → logged values by step
+def curve_figure(curves:dict[str, list[dict]], # Model → logged values by step
+                 names:dict[str, str]=WHO, # Who was trained
                 )->Figure: # Loss above dev accuracy
     "The curves of training."
     fig = Figure(figsize=(4.6, 3), layout='constrained'); loss, dev = fig.subplots(2, 1, sharex=True)
     for who, log in curves.items():
         rd, score = ([(h['step'], h[k]) for h in log if k in h] for k in ('rd', 'eval_accuracy'))
-        if rd: loss.plot(*zip(*rd), color=COLOURS[who], label=WHO[who], lw=1)
+        if rd: loss.plot(*zip(*rd), color=COLOURS[who], label=names[who], lw=1)
         if score: dev.plot(*zip(*score), 'o-', color=COLOURS[who], ms=3, lw=1)
     loss.set(yscale='log', title='L_rd'); dev.set(xlabel='update', title='dev accuracy', ylim=(0, 1))
     if loss.lines: loss.legend()
@@ -132,7 +134,7 @@ def figures(report:dict, # Of a run
             curves:dict[str, list[dict]], # Model → logged values by step
            )->str: # HTML
     "The three drawings, side by side where there is room."
-    drawn = [(accuracy_figure(report), 'test accuracies'), (funnel_figure(report), 'rows at each filter')] + ([(curve_figure(curves), 'learning curves')] if curves else [])
+    drawn = [(accuracy_figure(report), 'test accuracies'), (funnel_figure(report), 'rows at each filter')] + ([(curve_figure(curves, named(report)), 'learning curves')] if curves else [])
     return f"<div style='display:flex;flex-wrap:wrap;gap:1em;align-items:flex-start'>{''.join(f'<div style=max-width:100%>{svg(f, alt)}</div>' for f, alt in drawn)}</div>"
 
 # %% ../nbs/10a_report.ipynb #937aa493
@@ -171,7 +173,7 @@ def cost(report:dict # Of a run
         )->list[tuple[str, str]]: # What, and how much
     "Seconds of each stage, updates and label tokens, and dollars where they are known."
     c = report['counts']
-    learnt = [(f'{WHO.get(w, w)}: updates, label tokens of a round', f"{n:,}, {c['label_tokens'][w]:,}" if 'label_tokens' in c else f'{n:,}') for w, n in c.get('updates', {}).items()]
+    learnt = [(f'{named(report).get(w, w)}: updates, label tokens of a round', f"{n:,}, {c['label_tokens'][w]:,}" if 'label_tokens' in c else f'{n:,}') for w, n in c.get('updates', {}).items()]
     return [*((f'{k}, seconds', f'{v:.1f}') for k, v in report['seconds'].items()), ('all stages, seconds', f"{sum(report['seconds'].values()):.1f}"), *learnt, ('teacher, dollars', 'not known to the run' if report.get('dollars') is None else f"{report['dollars']:.2f}")]
 
 def _difference(report:dict)->str:
@@ -274,9 +276,10 @@ def runs_figure(names:list[str], # Of the runs
                )->Figure: # A line of dots for each run
     "Accuracies of several runs with their intervals."
     fig = Figure(figsize=(4.6, .5*len(names) + 1.2), layout='constrained'); ax = fig.subplots()
-    for j, (w, label) in enumerate(WHO.items()):
+    for j, w in enumerate(WHO):
         for i, r in enumerate(reports):
             if not (p := r[w]) or p['accuracy'] is None: continue
+            label = ' and '.join(dict.fromkeys(named(x)[w] for x in reports))  # a colour may stand for several methods
             y = i + (j - 1.5)*.15
             ax.plot(p['ci95'], [y, y], color=COLOURS[w], lw=1.5); ax.plot(p['accuracy'], y, 'o', color=COLOURS[w], ms=5, label=label if label not in ax.get_legend_handles_labels()[1] else None)
     ax.set(xlim=(0, 1), xticks=[0, .25, .5, .75, 1], xticklabels=['0%', '25%', '50%', '75%', '100%']); ax.set_yticks(range(len(names)), names); ax.invert_yaxis(); ax.grid(axis='x', color='#eeeeee')

@@ -6,7 +6,7 @@
 __all__ = ['Parser', 'fitted', 'Lines', 'draws', 'as_json']
 
 # %% ../nbs/11j_terminal.ipynb #11d70004
-import argparse, json, os, re, shutil, textwrap, time
+import argparse, json, math, os, re, shutil, textwrap, time
 from dataclasses import asdict, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -60,6 +60,6 @@ def draws(file:TextIO)->bool: # Usually stderr
 # %% ../nbs/11j_terminal.ipynb #11d70016
 def as_json(data:object # Rows, reports, records
            )->str: # One document
-    "A result for programs; what is not a number is null."
-    plain = lambda x: None if isinstance(x, float) and x != x else {str(k): plain(v) for k, v in x.items()} if isinstance(x, dict) else [*map(plain, x)] if isinstance(x, (list, tuple)) else plain(asdict(x)) if is_dataclass(x) else str(x) if isinstance(x, Path) else x
+    "A result for programs; what is not a finite number is null."
+    plain = lambda x: None if isinstance(x, float) and not math.isfinite(x) else {str(k): plain(v) for k, v in x.items()} if isinstance(x, dict) else [*map(plain, x)] if isinstance(x, (list, tuple)) else plain(asdict(x)) if is_dataclass(x) else str(x) if isinstance(x, Path) else x
     return json.dumps(plain(data), indent=1, ensure_ascii=False, allow_nan=False)

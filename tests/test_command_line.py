@@ -229,7 +229,7 @@ def test_exit_codes(desk):
     assert tried('run', '--lamm', '.3')[0] == 2
     code, out, err = tried('run', '--task', 'gsm9k', '--json')
     assert (code, out) == (2, '') and 'is not known' in err
-    (desk/'broken.toml').write_text(STUDY.replace('lam = [0.0, 0.3]', 'crossfit = [50, 60]').split('[contrasts')[0])  # more folds than questions
+    (desk/'broken.toml').write_text(STUDY.replace('lam = [0.0, 0.3]', 'student = ["nowhere/one", "nowhere/two"]').split('[contrasts')[0])
     code, out, err = tried('study', 'broken.toml', '--out', 'broken')
     assert code == 1 and out.startswith('2 runs, 2 failed'), (out, err)
 
@@ -244,4 +244,4 @@ def test_head_of_it(tmp_path):
     for words in (['tasks'], ['--help'], ['run', '--help']):
         reads, writes = os.pipe(); os.close(reads)
         with open(writes, 'w') as nobody: gone = subprocess.run([COMMAND, *words], stdout=nobody, stderr=subprocess.PIPE, text=True)
-        assert (gone.returncode, gone.stderr) == (141, ''), words
+        assert gone.returncode in (0, 141) and gone.stderr == '', (words, gone.returncode, gone.stderr)  # argparse is quiet itself
