@@ -23,6 +23,9 @@ if (SITE/'index.html').stat().st_mtime < max(p.stat().st_mtime for p in (ROOT/'n
 CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
 ARGS = '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'.split()
 
+# What a page shows on purpose: a bar in a log, a model's own dollar signs
+MEANT = {'terminal.html': '0%|', 'analysis/case_study.html': '$$'}
+
 # What a reader would stumble over: cut off, not loaded, not rendered
 FAULTS = r"""() => {
   const width = document.documentElement.clientWidth, out = [], main = document.querySelector('main');
@@ -117,6 +120,7 @@ def test_every_page(page, address):
             faults += look(page, where, width, scheme)
             page.complaints.clear()
         steps = steps[::-1]  # the next page begins as this one ended
+    faults = [f for f in faults if not any(f.startswith(page) and f.endswith(meant) for page, meant in MEANT.items())]
     assert not faults, '\n'.join(faults)
 
 

@@ -300,7 +300,7 @@ def test_command_line(server, tmp_path):
     price = ('--price-read', '1', '--price-written', '2')
     assert mentorkd(tmp_path, url, 'quote', *asked).returncode == mentorkd(tmp_path, url, 'annotate', *asked, '--out', 'a', '--max-usd', '1').returncode == 2  # no price is known for m
     assert not (tmp_path/'a').exists()
-    assert re.search('4 questions to m, .*\n.*\n +calls +48 +48\n', mentorkd(tmp_path, url, 'quote', *asked, *price).stdout)
+    assert re.search(r'4 questions\s+to m,[^:]*?\n +calls +48 +48\n', mentorkd(tmp_path, url, 'quote', *asked, *price).stdout)
     assert report(url)['asked'] == 0
     pilot = mentorkd(tmp_path, url, 'quote', *asked, *price, '--pilot', '2', '--out', 'a')
     assert 'a pilot of 2 questions' in pilot.stdout, pilot.stderr
