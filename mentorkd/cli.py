@@ -215,14 +215,14 @@ def _plan(study:str|None=None, preset=None, task=None, base=None, level=None, **
     if not study and (preset or task or base or level): raise InputError("--preset, --task, --base or --level without a study", "They say how the runs of a study differ from its file", "Name the file, or give --student, --mentor and the sizes of the data")
     if not study: return plan_table(s), plan(s)
     if lost := set(given) - {'devices', 'peak', 'share', 'bandwidth'}: raise InputError(f"--{min(lost).replace('_', '-')} with a study", "Its runs say that themselves", "Use --base NAME=VALUE; of the device, --devices, --peak, --share and --bandwidth count")
-    from mentorkd.study import read_study
+    from mentorkd.study_files import read_study
     read = read_study(study, *_changes(preset, task, base, level))
     runs = [r.settings for r in read.runs]
     return study_table(read.name, runs, s), dict(stages=plan_study(runs, s), dollars=study_dollars(runs))
 
 def _changes(preset:str|None, task:str|None, base:list[str]|None, level:list[str]|None)->tuple[dict, dict]:
     "Settings over a study's, and levels in the places of its own."
-    from mentorkd.study import as_setting
+    from mentorkd.study_files import as_setting
     if wrong := next((f'--base {b}' for b in base or [] if '=' not in b), None) or next((f'--level {l}' for l in level or [] if not ('=' in l and '.' in l.partition('=')[0])), None): raise InputError(wrong, "It says what is other than in the file", "Write --base NAME=VALUE and --level NAME.LEVEL=OTHER")
     given, levels = {n: as_setting(n, v) for n, _, v in (b.partition('=') for b in base or [])}, {}
     for left, _, new in (l.rpartition('=') for l in level or []):
@@ -232,7 +232,8 @@ def _changes(preset:str|None, task:str|None, base:list[str]|None, level:list[str
 
 def _study(file:str, preset, task, base, level, dry_run, tokenizer, **given)->Told:
     from mentorkd.forward import keep_memory
-    from mentorkd.study import answers, read_study, run_study
+    from mentorkd.study import answers, run_study
+    from mentorkd.study_files import read_study
     from mentorkd.tables import read_table
     keep_memory()
     changes = _changes(preset, task, base, level)

@@ -17,7 +17,8 @@ from .models import Backbone
 from .plan import LARGER, paid, t5_config
 from .records import InputError, digest, write_jsonl
 from .settings import Settings
-from .study import Study, StudyRun, perform
+from .study import perform
+from .study_files import Study, StudyRun
 from .tiny import tiny_tokenizer
 
 # %% ../nbs/11j_dry_run.ipynb #11f0d007

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Accuracy', 'accuracy', 'Paired', 'compare', 'by_extractor', 'Contrast', 'contrast', 'verdict', 'no_worse', 'all_of',
-           'holm', 'deserved', 'vote']
+           'holm', 'deserved', 'Answer', 'judged', 'vote']
 
 # %% ../nbs/10_evaluate.ipynb #188f792e
 from collections.abc import Iterable
@@ -144,6 +144,27 @@ def deserved(value:float, # A share
     "A share with the digits that its interval leaves standing."
     from math import floor, log10
     return f"{100*value:.{min(2, max(0, -floor(log10(100*half))))}f}%" if half > 0 else f"{value:.2%}"
+
+# %% ../nbs/10_evaluate.ipynb #10e0012a
+@dataclass(frozen=True)
+class Answer:
+    "What marks say to a contrast that was named beforehand."
+    name: str # Of the contrast
+    contrast: Contrast # Difference, intervals, p, detectable effect
+    holm: float # p, corrected over all contrasts of the question
+    of_interest: float # Smallest difference that would matter, fixed before the run
+    verdict: str # supported, not supported, not decidable at this power
+    def __str__(self)->str: return f"{self.name}: {self.contrast}, Holm {self.holm:.3f}; of interest from {self.of_interest:.1%}: {self.verdict}"
+
+def judged(found:dict[str, Contrast], # Name → contrast, the primary first
+           of_interest:dict[str, float], # Name → smallest difference that would matter
+          )->list[Answer]: # In the same order
+    "Verdicts on all contrasts of one question."
+    corrected, primary = holm({n: c.p_value for n, c in found.items()}), next(iter(found), None)
+    def said(n, c):
+        plain = verdict(c.ci95, of_interest[n])
+        return 'not decidable at this power' if plain == 'supported' and n != primary and corrected[n] >= .05 else plain
+    return [Answer(n, c, corrected[n], of_interest[n], said(n, c)) for n, c in found.items()]
 
 # %% ../nbs/10_evaluate.ipynb #e1187832
 def vote(answers:list[str|None], # As extracted, one a sample

@@ -7,7 +7,8 @@ import pytest
 from mentorkd.attempts import ask
 from mentorkd.generators import ScriptedTeacher
 from mentorkd.records import InputError, write_jsonl
-from mentorkd.study import read_study, run_study
+from mentorkd.study import run_study
+from mentorkd.study_files import read_study
 from mentorkd.tables import read_table, write_table
 from mentorkd.tasks import load_task
 

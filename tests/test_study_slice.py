@@ -7,7 +7,8 @@ from scipy import stats
 from mentorkd.distillation import Distillation
 from mentorkd.models import encode, load
 from mentorkd.soft_labels import label_tokens
-from mentorkd.study import perform, read_study
+from mentorkd.study import perform
+from mentorkd.study_files import read_study
 from mentorkd.tables import read_table
 
 ANALYSIS = Path(__file__).resolve().parent.parent/'nbs'/'analysis'
