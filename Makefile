@@ -31,7 +31,7 @@ faithfulness: $(READY)
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace nbs/analysis/faithfulness.ipynb
 paid-once: $(READY)
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace nbs/analysis/paid_once.ipynb
-# About two hours of two processors, stopped and gone on with at any time: what is done is kept
+# Hours of two processors (`nbs/analysis/costs` says how many), stopped and gone on with at any time: rows that the tables have are kept
 STUDY = tutorials/end_to_end $(addprefix analysis/,rq2_ablation lambda_sweep rq3_augmentation rq5_mentor_size fair_comparison rq4_low_resource rq1_students costs methods bug_ledger)
 study: $(READY)
 	for page in $(STUDY); do $(BIN)/jupyter nbconvert --to notebook --execute --inplace nbs/$$page.ipynb || exit 1; done

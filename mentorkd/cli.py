@@ -243,9 +243,11 @@ def _study(file:str, preset, task, base, level, dry_run, tokenizer, **given)->To
         return str(found := go(study, tokenizer=tokenizer)), found
     path = run_study(file, **given, **dict(zip(('base', 'levels'), changes)))
     table = read_table(path)
-    failed = int(table.rows.error.notna().sum())
-    found = [] if failed else answers(study, table)
-    return '\n'.join([f"{len(study.runs)} runs, {failed} failed", *map(str, found), '', str(path)]), dict(runs=len(study.runs), failed=failed, answers=found, table=path)
+    failed, found = table.rows[table.rows.error.notna()], answers(study, table)
+    logs = Path(given['out'] or f'runs/study-{study.name}')/'logs'
+    why = [f"{len(rows)} failed: {error} ({logs/rows.run.iloc[0]}.txt)" for error, rows in failed.groupby('error', sort=False)]
+    left = [f"not answered, for runs of it failed: {n}" for n in study.contrasts if n not in {a.name for a in found}]
+    return '\n'.join([f"{len(study.runs)} runs, {len(failed)} failed", *why, *map(str, found), *left, '', str(path)]), dict(runs=len(study.runs), failed=len(failed), errors=why, answers=found, table=path)
 
 def _advise(run:str, out:str|None, **given)->Told:
     from mentorkd.advise import advise

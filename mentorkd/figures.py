@@ -10,10 +10,11 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
-from .evaluate import Contrast, deserved
+from .evaluate import Answer, Contrast, as_p, deserved
 from .records import InputError
 from .report import PALETTE, styled, svg
 
@@ -51,7 +52,7 @@ def curve(rows:Any, # Data frame, a row a run
     "An accuracy against a factor."
     parts = list(rows.groupby(panels, sort=False)) if panels else [('', rows)]
     figure = Figure(figsize=(6 if len(parts) == 1 else 3.2*len(parts), 3.2), layout='constrained')
-    for i, (ax, (name, part)) in enumerate(zip(figure.subplots(1, len(parts), squeeze=False)[0], parts)):
+    for i, (ax, (name, part)) in enumerate(zip(figure.subplots(1, len(parts), squeeze=False, sharey=True)[0], parts)):
         _lines(ax, part, factor, value, group)
         ax.set(title=str(name).replace('_', ' '), xlabel=label or factor, ylabel=value.replace('_', ' ') if i == 0 else '')
         ax.yaxis.set_major_formatter(PercentFormatter(1))
@@ -68,7 +69,7 @@ def _lines(ax:Any, rows:Any, factor:str, value:str, group:str|None)->None:
         ax.errorbar(at(s.level), s['mean'], yerr=[s['mean'] - s.low, s.high - s['mean']], fmt='o' if places else 'o-', color=colour, capsize=3, label=str(name))
         dots = rows if not group else rows[rows[group] == name]
         ax.plot(at(dots[factor]), dots[value], '.', color=colour, alpha=.4, markersize=4)
-    if places: ax.set_xticks(list(places.values()), [str(l) for l in places])
+    if places: ax.set_xticks(list(places.values()), [str(l) for l in places]); ax.set_xlim(-.6, len(places) - .4)
 
 # %% ../nbs/10g_figures.ipynb #10a50013
 @styled
@@ -82,7 +83,7 @@ def differences(found:dict[str, Contrast], # Name → contrast
         if c.detectable: ax.barh(y, 2*c.detectable, left=-c.detectable, height=.7, color='#eeeeee', zorder=0)
         ax.errorbar(c.difference, y, xerr=[[c.difference - c.ci95[0]], [c.ci95[1] - c.difference]], fmt='o', color=PALETTE[0], capsize=3)
     ax.axvline(0, color='#888888', linewidth=.8); ax.axvline(of_interest, color=PALETTE[3], linewidth=.8, linestyle='--')
-    ax.set_yticks(range(len(found)), [n.replace('_', ' ') for n in found]); ax.invert_yaxis()
+    ax.set_yticks(range(len(found)), [fill(n.replace('_', ' '), 34) for n in found]); ax.invert_yaxis()
     ax.set(xlabel='difference of accuracies'); ax.xaxis.set_major_formatter(PercentFormatter(1))
     return figure
 
@@ -100,14 +101,14 @@ class Shown:
         styled(self.figure.savefig)(path)
 
 # %% ../nbs/10g_figures.ipynb #10a50020
-def verdicts(found:list[Any] # Answers of a study (`11d_study`)
+def verdicts(found:list[Answer] # Of a study (`11d_study`)
             )->Any: # Data frame, a row a contrast
     "A study's contrasts for people."
     import pandas as pd
     def row(a):
         c = a.contrast
-        return {'contrast': a.name.replace('_', ' '), 'difference': f'{c.difference:+.1%}', '95%': f'[{c.ci95[0]:+.1%}, {c.ci95[1]:+.1%}]', 'seeds': c.seeds, 'p (Holm)': f'{a.holm:.3f}',
-                'detectable': '' if c.detectable is None else f'{c.detectable:.1%}', f'seeds for {a.of_interest:.0%}': c.seeds_for(a.of_interest), 'verdict': a.verdict}
+        return {'contrast': a.says, 'difference': f'{c.difference:+.1%}', '95%': f'[{c.ci95[0]:+.1%}, {c.ci95[1]:+.1%}]', 'seeds': c.seeds, 'p (Holm)': as_p(a.holm).removeprefix('p ').removeprefix('= '),
+                'detectable': '' if c.detectable is None else f'{c.detectable:.1%}', f'seeds for {a.of_interest:.0%}': c.seeds_for(a.of_interest), 'verdict': a.verdict if a.claim == 'better' else f'{a.claim}: {a.verdict}'}
     return pd.DataFrame([row(a) for a in found]).set_index('contrast')
 
 # %% ../nbs/10g_figures.ipynb #10a50023

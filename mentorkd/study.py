@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['METHOD', 'STAGES', 'MODELS', 'Done', 'made_from', 'measured', 'marks_of', 'perform', 'row_of', 'prefix', 'leaders',
-           'prepare', 'in_turn', 'with_ray', 'rows_kept', 'run_study', 'answers', 'answered']
+           'prepare', 'in_turn', 'reach', 'with_ray', 'rows_kept', 'run_study', 'answers', 'answered']
 
 # %% ../nbs/11d_study.ipynb #11d00004
-import os, traceback
+import os, socket, traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -19,7 +19,7 @@ from .plan import made_by
 from .records import InputError, digest, read_rows
 from .runs import claim_once, code_digest, versions
 from .settings import Settings
-from .study_files import PARTS, Study, StudyRun, read_study
+from .study_files import PARTS, Study, StudyRun, having, read_study
 from .tables import Table, as_written, read_table, write_table
 from .tiny import fingerprint
 
@@ -123,6 +123,14 @@ def in_turn(study:Study, out:Path, threads:int=1)->Done: # Run, row, marks
     "All runs in this process, one after the other."
     for r in study.runs: yield r, *perform(r, out, threads)
 
+def reach(address:str # HOST:PORT, also with ray:// before it; other forms are Ray's to find
+         )->None:
+    "Refuse a cluster where nobody listens, before Ray tries for minutes."
+    host, _, port = address.removeprefix('ray://').rpartition(':')
+    if not port.isdigit(): return
+    try: socket.create_connection((host, int(port)), 5).close()
+    except OSError as e: raise InputError(f"Nothing answers at {address} ({e})", "A Ray cluster would do the runs", "Start one (`ray start --head`) and give the address that it prints, or leave --address out") from None
+
 def with_ray(study:Study, # To do
              out:Path, # Its folder, which all nodes see
              workers:int=2, # On this machine, without an address
@@ -134,6 +142,7 @@ def with_ray(study:Study, # To do
     try: import ray
     except ImportError: raise InputError(f"--workers {workers}, but Ray is not installed", "It is what hands runs to workers", "pip install 'mentorkd[ray]', or use --workers 1") from None
     ours = not ray.is_initialized()
+    if ours and address: reach(address)
     if ours: ray.init(**(dict(address=address) if address else dict(num_cpus=workers*threads, include_dashboard=False)), log_to_driver=False, logging_level='error')
     def there(act, run, after, cwd): os.chdir(cwd); return act(run, out, threads)
     task = ray.remote(num_cpus=threads, num_gpus=gpus)(there)
@@ -189,9 +198,13 @@ def run_study(file:str|Path, # TOML
 # %% ../nbs/11d_study.ipynb #11d00035
 def answers(study:Study, # With contrasts
             table:Table, # Its table
-           )->list[Answer]: # In the file's order, the primary first
+           )->list[Answer]: # In the file's order, the primary first; without contrasts that a failed run is part of
     "Compare what the file said would be compared."
-    return judged({n: contrast(table.cell(**c['first']), table.cell(**c['second'])) for n, c in study.contrasts.items()}, {n: c['of_interest'] for n, c in study.contrasts.items()})
+    whole = lambda cell: all((r.key, cell.get('part', 'student')) in table.marks for r in having(study.runs, cell))
+    there = {n: c for n, c in study.contrasts.items() if whole(c['first']) and whole(c['second'])}
+    found = {n: contrast(table.cell(**c['first']), table.cell(**c['second'])) for n, c in there.items()}
+    given = lambda what: {n: c[what] for n, c in there.items() if what in c}
+    return judged(found, given('of_interest'), next(iter(study.contrasts), None), given('claim'), given('says'))
 
 # %% ../nbs/11d_study.ipynb #11d00061
 def answered(file:str|Path, # TOML, its table beside it
