@@ -46,6 +46,7 @@ class Lines:
                 ): self.file, self.every, self.last, self.bar = file, every, time.monotonic(), False
     def write(self, text:str)->int: # Characters taken
         "Text as it is; of what a bar draws, now and then a line."
+        if not text.replace('\x1b[A', ''): return len(text)  # nothing, or up again from a bar below another
         drawn, after = '\r' in text, self.bar and text == '\n'
         self.bar = drawn
         if not drawn and not after: return self.file.write(text)
