@@ -26,6 +26,8 @@ def test_outputs_are_kept_and_none_is_an_error(path):
     outputs = [o for c, _ in cells(path) if c['cell_type'] == 'code' for o in c['outputs']]
     assert outputs
     assert not [o for o in outputs if o['output_type'] == 'error']
+    bars = [t for o in outputs if re.search(r'\d+%\|', t := ''.join(o.get('data', {}).get('text/plain', '') if o.get('name') != 'stderr' else o['text']))]
+    assert not bars, 'a progress bar is for the one who waits: delete that output'
 
 
 @pytest.mark.parametrize('path', STAGES, ids=lambda p: p.name)
