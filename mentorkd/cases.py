@@ -93,7 +93,7 @@ def run_cases(kept:Kept, # Of a run
 # %% ../nbs/11d_cases.ipynb #11d00018
 def _only(first:str, second:str)->Callable[[Case], bool]: return lambda c: {first, second} <= set(c.said) and c.right(first) and not c.right(second)
 
-PICKS = {'all': lambda c: True, 'teacher wrong, mentor right': _only('mentor', 'teacher'), 'teacher right, mentor wrong': _only('teacher', 'mentor'), 'Mentor-KD right, Vanilla-KD wrong': _only('student', 'vanilla'), 'Vanilla-KD right, Mentor-KD wrong': _only('vanilla', 'student'),
+PICKS = {'all': lambda c: True, 'teacher wrong, mentor right': _only('mentor', 'teacher'), 'teacher right, mentor wrong': _only('teacher', 'mentor'), 'student right, Vanilla-KD wrong': _only('student', 'vanilla'), 'Vanilla-KD right, student wrong': _only('vanilla', 'student'),
          'mentor right, student wrong': _only('mentor', 'student'), 'student right, teacher wrong': _only('student', 'teacher'), 'nobody right': lambda c: not any(map(c.right, c.said)), 'no answer could be read': lambda c: any(a.answer is None for rows in c.said.values() for a in rows)}
 
 def pick(cases:list[Case], # Of a run
