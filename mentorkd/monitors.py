@@ -6,7 +6,7 @@
 __all__ = ['training_figure', 'Panel', 'TrainMonitor', 'watched', 'TeacherMonitor', 'as_time']
 
 # %% ../nbs/11h_monitors.ipynb #11800004
-import html, time
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager

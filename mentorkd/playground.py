@@ -21,7 +21,7 @@ from .inputs import backbone
 from .losses import IGNORE, distillation_loss, effective_weights, label_mask, sld_sum
 from .models import Backbone, aligned, encode, load
 from .records import Example, InputError
-from .report import COLOURS, PALETTE, styled, svg
+from .report import PALETTE, styled, svg
 from .settings import Settings
 
 # %% ../nbs/11f_playground.ipynb #11f00008
