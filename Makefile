@@ -20,7 +20,8 @@ docs: $(READY)
 readme: $(READY)
 	$(BIN)/jupyter nbconvert --to markdown --output-dir . --output README nbs/index.ipynb
 	sed -i -e '/^#| /d' -e 's#](method.svg)#](nbs/method.svg)#' README.md
-# The slow cells of a notebook, with their outputs written into it
+# The slow cells of a notebook, with their outputs written into it; a tutorial's are done only when asked for
+tiny study: export MENTORKD_AGAIN = 1
 tiny: $(READY)
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace nbs/tutorials/make_tiny_models.ipynb
 speed: $(READY)
