@@ -10,6 +10,7 @@ import argparse, contextlib, errno, json, os, sys
 from pathlib import Path
 from dataclasses import asdict, fields
 from fastcore.docments import docments
+from . import __version__
 from .answers import EXTRACTORS, KINDS
 from .records import InputError
 from .settings import BEHAVIOURS, FOR_TORCH, PRESETS, PlanSettings, Settings
@@ -42,6 +43,7 @@ prints one JSON document on stdout, and its progress on stderr."""
 def parser()->Parser: # With all commands
     "The command line."
     top = Parser('mentorkd', description="Distil the reasoning of a black-box language model into a small model.", epilog=ENDS, formatter_class=argparse.RawDescriptionHelpFormatter)
+    top.add_argument('--version', action='version', version=f'%(prog)s {__version__}')
     commands = top.add_subparsers(dest='command', metavar='COMMAND', required=True)
     def add(name, help, *arguments):
         p = commands.add_parser(name, help=help, description=help)
@@ -54,9 +56,9 @@ def parser()->Parser: # With all commands
 def _with_runs(add)->None:
     run = add('run', "Questions to a distilled student; what is already there is kept.", ('--out', dict(metavar='DIR', help="Run folder (runs/<task>-<preset>-s<seed>)")))
     add_settings(run)
-    add('predict', "Let a run's student answer a file of questions.", ('run', dict(help="A finished run folder")), ('questions', dict(help="JSON lines with question")),
+    add('predict', "Let a run's student answer a file of questions.", ('run', dict(help="A finished run folder")), ('questions', dict(help="CSV or JSON lines with question")),
         ('--out', dict(required=True, metavar='FILE', help="JSON lines to write")), ('--samples', dict(type=int, default=1, metavar='N', help="1 is greedy; more are sampled and vote (1)")))
-    add('mark', "Mark any model's texts.", ('texts', dict(help="JSON lines with text and gold")), ('--task', dict(required=True, help="Says how answers look")), ('--out', dict(required=True, metavar='FILE', help="JSON lines to write")),
+    add('mark', "Mark any model's texts.", ('texts', dict(help="CSV or JSON lines with text and gold")), ('--task', dict(required=True, help="Says how answers look")), ('--out', dict(required=True, metavar='FILE', help="JSON lines to write")),
         ('--extractor', dict(default='strict', help="strict, lenient or reference (strict)")))
     add('report', "Lay finished runs side by side, and compare them question by question.", ('runs', dict(nargs='+', metavar='RUN', help="Finished run folders; the first is what the others are compared with")), ('--out', dict(metavar='FILE', help="Write a page of HTML")))
     add('tasks', "List the tasks.")

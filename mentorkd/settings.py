@@ -22,7 +22,7 @@ FOR_TORCH = dict(THP_MEM_ALLOC_ENABLE='1', ONEDNN_PRIMITIVE_CACHE_CAPACITY='64',
 class Settings:
     "What a run is told."
     task: str = 'chain_arithmetic' # Embedded task or data set of the paper, see `mentorkd tasks`
-    questions: str|None = None # Your own questions instead: JSON lines with question and answer
+    questions: str|None = None # Your own questions instead: CSV or JSON lines with question and answer
     answer_kind: str|None = None # Of your own questions: number, choice, yesno or text
     drop_leaks: bool = False # Take train questions out that also stand in test
     preset: str = 'tiny' # Sizes with their settings: tiny, small or xl
@@ -36,7 +36,7 @@ class Settings:
     extractor: str = 'strict' # How answers are read: strict, lenient or reference
     label_style: str = 'arrow' # End of a label: arrow (Appendix B) or sentence (section 3)
     teacher: str|None = None # scripted, recorded:FILE or openai:MODEL; embedded tasks have a script, the paper's a recording
-    annotations: str|None = None # JSON lines with question or id, rationale, answer: a teacher that has already written
+    annotations: str|None = None # CSV or JSON lines with question or id, rationale, answer, or annotate's folder: a teacher that has already written
     teacher_samples: int = 6 # Annotations asked for, a question
     teacher_draw: int = 3 # Correct ones used, a question (Appendix B)
     until_correct: int = 0 # Of an openai: teacher: stop asking a question that has so many correct ones; 0 asks teacher_samples of each

@@ -35,7 +35,7 @@ def checked_client(make:type=AsyncOpenAI, # Or `openai.OpenAI`
     try: scheme = urlsplit(url or 'https:').scheme
     except ValueError: scheme = ''
     if scheme not in ('http', 'https'): raise InputError(f"OPENAI_BASE_URL = {url!r}", "It is no address of an endpoint", "Begin it with https:// (or http:// on this machine), as in https://api.openai.com/v1")
-    if not (key or url): raise InputError("OPENAI_API_KEY is not set", "The endpoint would refuse every request", "Set it, or set OPENAI_BASE_URL to a server of your own")
+    if not (key or url): raise InputError("OPENAI_API_KEY is not set", "The endpoint would refuse every request", "Set it, or set OPENAI_BASE_URL to a server of your own; rationales that are written already need neither (run --annotations FILE)")
     if url and urlsplit(url).scheme == 'http' and not _loopback(urlsplit(url).hostname) and not allow_http and os.environ.get('MENTORKD_ALLOW_HTTP') != '1':
         raise InputError(f"OPENAI_BASE_URL is plain http to {urlsplit(url).hostname}", "The key and the questions could be read on the way", "Use https, or say --allow-http (MENTORKD_ALLOW_HTTP=1)")
     return lambda: make(api_key=key or 'none', max_retries=0, timeout=120)  # each try has its intent and its place in the budget
