@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from mentorkd.cli import parser
+from mentorkd.study_files import read_study
 
 QUICK = '--updates 6 --mentor-updates 6 --evals 1 --teacher-samples 3 --max-new-tokens 48'.split()
 COMMAND = Path(sys.executable).parent/'mentorkd'
@@ -126,6 +127,11 @@ first = { lam = 0.3 }
 second = { lam = 0.0 }
 of_interest = 0.02
 """
+CONTRAST = """[contrasts.other]
+first = { lam = 0.0, student = "tiny" }
+second = { student = "nowhere/one" }
+of_interest = 0.02
+"""
 
 
 @pytest.fixture(scope='module')
@@ -236,6 +242,19 @@ def test_exit_codes(desk):
     (desk/'broken.toml').write_text(STUDY.replace('lam = [0.0, 0.3]', 'student = ["nowhere/one", "nowhere/two"]').split('[contrasts')[0])
     code, out, err = tried('study', 'broken.toml', '--out', 'broken')
     assert code == 1 and out.startswith('2 runs, 2 failed'), (out, err)
+    logs = [f'broken/logs/{r.key}.txt' for r in read_study('broken.toml').runs]
+    assert all('1 failed: InputError: ' in said and 'nowhere/' in said and log in said for said, log in zip(out.replace('\n    ', '').split('\n')[1:3], logs))
+    assert all(Path(log).is_file() for log in logs)
+
+
+def test_a_failed_run_leaves_the_other_contrasts(desk):
+    "Marks of one cell are missing: its contrast is named, the other is answered as before."
+    (desk/'three.toml').write_text(STUDY.replace('[contrasts', '[[factors]]\nlam = 0.5\nstudent = "nowhere/one"\n[contrasts') + CONTRAST)
+    code, out, err = tried('study', 'three.toml', '--out', 'three', '--json')
+    told = json.loads(out)
+    assert (code, told['failed'], [a['name'] for a in told['answers']]) == (1, 1, ['soft-labels']), (out, err)
+    code, out, _ = tried('study', 'three.toml', '--out', 'three')
+    assert 'not answered, for runs of it failed: other' in out
 
 
 def test_interrupted_is_130(tmp_path):
