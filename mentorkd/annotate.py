@@ -35,7 +35,7 @@ class Annotated:
         lines = [f"{r['attempts']} attempts at {r['questions']} questions: {r['correct']} correct ({r['yield']:.0%}), {r['solved']} questions with at least one, {r['never']} never solved" + " (report.json names them)"*bool(r['never']) + f", {r['unasked']} without an attempt"*bool(r['unasked']), *_as_curve(r['curve']),
             f"dollars {as_dollars(r['dollars'])} for these rows, {as_dollars(r['dollars_per_correct'])} a correct rationale; tokens read {r['read']:,}, written {r['written']:,}",
             f"requests of which nobody knows whether they were paid: {r['in_flight']}, at most {as_dollars(r['in_flight_dollars'])}"]
-        said = dict(failed=f"questions were set aside ({next(iter(r['errors'].values()), '')}); report.json names them", cut="completions were cut at their limit (--max-tokens, --answer-tokens)", empty="completions had no content",
+        said = dict(failed=f"questions were set aside, {r['failed_samples']} samples of them ({next(iter(r['errors'].values()), '')}); report.json names them", cut="completions were cut at their limit (--max-tokens, --answer-tokens)", empty="completions had no content",
             also="attempts more are in the file, that earlier commands paid for", elsewhere="attempts more are in the journal and not in the file: of other questions, or another seed, temperature, limit or prompt")
         return '\n'.join(lines + [f"{r[k]} {what}" for k, what in said.items() if r[k]])
 
@@ -63,6 +63,7 @@ def annotate(questions:list[Question], # With gold answers
                 done += 1; right += (ok := text is not None and found[i][s].ok)
                 if until_correct: asked.came(i, s, ok, _dollars(teacher, questions[i], s, seed)); total = done + _left(asked, teacher.budget)
                 progress(done, total, right)
+        teacher.need_all()
     except InputError as e: stopped = e
     for f, q in zip(found, questions) if stopped else ():  # what was paid for still comes
         for s in range(tries if until_correct else n):
@@ -120,7 +121,7 @@ def _report(questions, attempts, teacher, k)->dict:
     unsolved = sorted({a.id for a in attempts} - {a.id for a in kept})
     known = all(r['dollars'] is not None for r in rows)
     dollars, in_flight = sum(r['dollars'] for r in rows) if known else None, teacher.journal.open_intents if teacher.journal else []
-    return dict(questions=len(questions), attempts=len(attempts), correct=len(kept), **{'yield': len(kept)/max(1, len(attempts))}, solved=len({a.id for a in kept}), never=len(unsolved), unasked=len({q.id for q in questions} - {a.id for a in attempts}), failed=len(teacher.failed), curve=_curve(questions, attempts, k),
+    return dict(questions=len(questions), attempts=len(attempts), correct=len(kept), **{'yield': len(kept)/max(1, len(attempts))}, solved=len({a.id for a in kept}), never=len(unsolved), unasked=len({q.id for q in questions} - {a.id for a in attempts}), failed=len(teacher.failed), failed_samples=len(teacher.lost), curve=_curve(questions, attempts, k),
         read=sum(r['read'] for r in rows), written=sum(r['written'] for r in rows), cut=sum(r.get('finish') == 'length' for r in rows), empty=sum(not r['text'].strip() for r in rows), dollars=dollars, dollars_per_correct=dollars/len(kept) if known and kept else None,
         in_flight=len(in_flight), in_flight_dollars=sum(r['most'] for r in in_flight) if all(r['most'] is not None for r in in_flight) else None, unsolved=unsolved, errors=teacher.failed)
 
@@ -144,10 +145,11 @@ def paid_teacher(model:str, # As the endpoint names it
                  price_written:float|None=None, # The same for tokens written
                  shots:str|None=None, # File of worked examples
                  batch:bool=False, # Through the batch endpoint
+                 whole:bool=True, # As a run needs it; annotate goes on with what there is, and reports the rest
                  **how # As for `OpenAITeacher`
                 )->OpenAITeacher: # To be used inside its `kept_in`
     "A teacher that costs money, from options."
-    return (BatchTeacher if batch else OpenAITeacher)(model, price=price_of(model, price_read, price_written), max_usd=max_usd, shots=worked_examples(shots) if shots else '', **how)
+    return (BatchTeacher if batch else OpenAITeacher)(model, price=price_of(model, price_read, price_written), max_usd=max_usd, shots=worked_examples(shots) if shots else '', whole=whole, **how)
 
 # %% ../nbs/06c_annotate.ipynb #6c0a0015
 def count_tokens(texts:list[str], # Prompts

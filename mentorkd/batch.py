@@ -61,7 +61,7 @@ class BatchTeacher(OpenAITeacher):
                seed:int=0, # Of the run
                stopped:Exception|None=None, # Why nothing may be sent
               )->Iterator[tuple[int, int, str|None]]: # Place, which attempt, and its text, None when it failed
-        "Attempts as batches end; what failed is noted in `failed`."
+        "Attempts as batches end; what failed is noted in `lost`, with its error."
         if not self.journal: raise InputError("A batch without a journal", "After a stop it could not be found again, and would be paid for twice", "Give the teacher a journal")
         jobs, self.stopped = list(takewhile(bool, jobs)), stopped
         if not stopped:
@@ -85,7 +85,7 @@ class BatchTeacher(OpenAITeacher):
             keys, rows = [k for k, *_ in self._stages(q, s, seed)], self.kept(q, s, seed)
             error = next((self.errors[k] for k in keys if k in self.errors), None)
             if len(rows) < 2 and (not error or self.stopped): rest.append((i, q, s)); continue
-            if error: self.failed[q.id] = error
+            self._came(q, s, error)
             over.append((i, s, None if error else two_stages(*(r['text'] for r in rows))))
         jobs[:] = rest
         return over

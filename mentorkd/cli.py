@@ -155,7 +155,7 @@ def _asked(task, questions, answer_kind, teacher, seed, split):
 
 def _paid(model, **given):
     from mentorkd.annotate import paid_teacher
-    return paid_teacher(model, say=lambda line: print(line, file=sys.stderr), **given)
+    return paid_teacher(model, say=lambda line: print(line, file=sys.stderr), whole=False, **given)
 
 @contextlib.contextmanager
 def _asking(teacher, out):

@@ -108,15 +108,20 @@ class OpenAITeacher:
         shots:str='', # Worked examples before the question, see `worked_examples`
         answer_tokens:int=32, # Of the answer; a model that thinks unseen needs more
         allow_http:bool=False, # To another machine, without encryption
+        whole:bool=False, # An error at the end where a sample was set aside; without it the others are all there is
     ):
         if not model or max_tokens < 1 or answer_tokens < 1 or temperature < 0: raise InputError(f"Model {model!r}, max_tokens = {max_tokens}, answer_tokens = {answer_tokens}, temperature = {temperature}", "No request could be made of it", "Name a model; give token limits from 1 and a temperature from 0")
         if endpoint not in PATHS: raise InputError(f"endpoint = {endpoint!r}", "It decides where requests go", f"Use {' or '.join(PATHS)}")
         self.model, self.temperature, self.max_tokens, self.tries, self.workers, self.journal, self.say = model, temperature, max_tokens, tries, workers, journal, say
-        self.endpoint, self.shots, self.answer_tokens = endpoint, shots, answer_tokens
-        self.client, self.budget, self.limiter, self.failed, self.without, self.stopped, self.answered = client or self._client(allow_http), Budget(price, max_usd), None, {}, set(), None, False
+        self.endpoint, self.shots, self.answer_tokens, self.whole = endpoint, shots, answer_tokens, whole
+        self.client, self.budget, self.limiter, self.lost, self.without, self.stopped, self.answered = client or self._client(allow_http), Budget(price, max_usd), None, {}, set(), None, False
         self.used: set[str] = set()  # keys of all requests so far, kept ones too
         self.under_way = 0.  # dollars that samples which have begun can still take, with a cap
         self.key = ':'.join(['openai', model, str(temperature), str(max_tokens)] + [endpoint]*(endpoint != 'chat') + [digest(shots)]*bool(shots) + [str(answer_tokens)]*(answer_tokens != 32))
+    @property
+    def failed(self)->dict[str, str]:
+        "Questions of which a sample was set aside, each with its error."
+        return {i: error for (i, _), error in self.lost.items()}
     @contextmanager
     def kept_in(self, path:str|Path # Of the journal
                )->Iterator['OpenAITeacher']: # This teacher
@@ -267,7 +272,7 @@ def stream(self:OpenAITeacher, jobs:Iterator[tuple[int, Question, int]|None], # 
            seed:int=0, # Of the run
            stopped:Exception|None=None, # Why nothing may be sent: only what is kept comes, and this is raised at the end
           )->Iterator[tuple[int, int, str|None]]: # Place, which attempt, and its text, None when it failed
-    "Attempts as they come, many requests at a time; what failed is noted in `failed`."
+    "Attempts as they come, many requests at a time; what failed is noted in `lost`, with its error."
     came, loop, self.stopped, ended = queue.SimpleQueue(), asyncio.new_event_loop(), stopped, []
     questions = {}
     def noted():
@@ -286,7 +291,7 @@ def stream(self:OpenAITeacher, jobs:Iterator[tuple[int, Question, int]|None], # 
             i, s, text = got
             q = questions.pop((i, s))
             if text is self.stopped is not None: continue
-            if not isinstance(text, str): self.failed[q.id] = _first_line(text)
+            self._came(q, s, None if isinstance(text, str) else text)
             yield i, s, text if isinstance(text, str) else None
         if ended: raise ended[0]
     finally:
@@ -296,11 +301,24 @@ def stream(self:OpenAITeacher, jobs:Iterator[tuple[int, Question, int]|None], # 
         thread.join()
 
 @patch
+def _came(self:OpenAITeacher, q:Question, sample:int, error:BaseException|str|None)->None:
+    self.lost.pop((q.id, sample), None)
+    if error is not None: self.lost[q.id, sample] = _first_line(error)
+
+@patch
+def need_all(self:OpenAITeacher)->None: # Or an error
+    "With `whole`, see that nothing was set aside."
+    if self.whole and self.lost: raise InputError(f"{len(self.failed)} questions were set aside, {len(self.lost)} samples of them ({next(iter(self.lost.values()))})", "What follows would lack them", "Run the same command again: all else is kept, only they are asked. Or go on without them: mentorkd annotate, with journal.jsonl copied to its --out, then run --annotations")
+
+@patch
 def __call__(self:OpenAITeacher, questions:list[Question], n:int=1, seed:int=0)->Iterator[list[str]]:
-    "n samples a question, in the questions' order; those that failed are left out."
+    "n samples a question, in the questions' order; those that failed are left out, or with `whole` an error when all others have come."
     texts, came = {}, self.stream(((i, q, s) for i, q in enumerate(questions) for s in range(n)), seed)
     for i in range(len(questions)):
         while len(texts.get(i, {})) < n: j, s, text = next(came); texts.setdefault(j, {})[s] = text
+        if self.whole and self.lost:
+            for j, s, text in came: texts.setdefault(j, {})[s] = text
+            self.need_all()
         yield [t for _, t in sorted(texts.pop(i, {}).items()) if t is not None]
     came.close()
 
