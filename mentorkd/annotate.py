@@ -7,7 +7,7 @@ __all__ = ['Annotated', 'annotate', 'paid_rows', 'as_dollars', 'paid_teacher', '
            'quote', 'as_quote']
 
 # %% ../nbs/06c_annotate.ipynb #6c0a0004
-import json, math, random, statistics, threading, time
+import json, math, os, random, statistics, threading, time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -145,11 +145,23 @@ def paid_teacher(model:str, # As the endpoint names it
                  price_written:float|None=None, # The same for tokens written
                  shots:str|None=None, # File of worked examples
                  batch:bool=False, # Through the batch endpoint
+                 timeout:float|None=None, # Seconds until an answer has to be there; None: as MENTORKD_TIMEOUT says, or 120
+                 workers:int|None=None, # Requests at once, at most; MENTORKD_WORKERS, or 256
+                 request_tries:int|None=None, # Of a request; MENTORKD_REQUEST_TRIES, or 9 (3 of a row of a batch)
                  whole:bool=True, # As a run needs it; annotate goes on with what there is, and reports the rest
                  **how # As for `OpenAITeacher`
                 )->OpenAITeacher: # To be used inside its `kept_in`
     "A teacher that costs money, from options."
+    limits = dict(timeout=_limit('TIMEOUT', float, timeout), workers=_limit('WORKERS', int, workers), tries=_limit('REQUEST_TRIES', int, request_tries))
+    how |= {k: v for k, v in limits.items() if v is not None}
     return (BatchTeacher if batch else OpenAITeacher)(model, price=price_of(model, price_read, price_written), max_usd=max_usd, shots=worked_examples(shots) if shots else '', whole=whole, **how)
+
+def _limit(name:str, kind:type, given:float|None)->float|None:
+    "As given, or as the environment says."
+    text = os.environ.get(f'MENTORKD_{name}')
+    if given is not None or not text: return given
+    try: return kind(text)
+    except ValueError: raise InputError(f"MENTORKD_{name} = {text!r}", "It is no number", "Mend it, or take it out of the environment") from None
 
 # %% ../nbs/06c_annotate.ipynb #6c0a0015
 def count_tokens(texts:list[str], # Prompts

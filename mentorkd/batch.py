@@ -55,7 +55,7 @@ class BatchTeacher(OpenAITeacher):
         self.rows, self.size, self.poll, self.settle = rows, size, poll, settle
         self.waiting:dict[str, Batch] = {}  # nonce → batch under way
         self.aside, self.tried, self.errors, self.began = {}, Counter(), {}, {}
-    def _client(self, allow_http): return checked_client(OpenAI, allow_http)
+    def _client(self, *how): return checked_client(OpenAI, *how)
     def _no_batch(self, path): pass  # it collects them
     def stream(self, jobs:Iterator[tuple[int, Question, int]|None], # Place, question, which attempt; up to a None, what comes then depends on these
                seed:int=0, # Of the run

@@ -37,6 +37,11 @@ ENDS = """exit codes:
   130  stopped by Ctrl-C; the same command goes on from there
   141  nobody reads the output any more
 
+environment:
+  OPENAI_API_KEY, OPENAI_BASE_URL  of the teacher's endpoint
+  MENTORKD_TIMEOUT, MENTORKD_WORKERS, MENTORKD_REQUEST_TRIES
+       of its requests, for run as for annotate (see annotate --help)
+
 `mentorkd COMMAND --help` lists a command's options. With --json a command
 prints one JSON document on stdout, and its progress on stderr."""
 
@@ -71,7 +76,8 @@ def _with_teachers(add)->None:
         ('--n', dict(type=int, default=6, help="Samples a question (6)")), ('--max-tokens', dict(type=int, default=512, help="Of a rationale (512)")), ('--answer-tokens', dict(type=int, default=32, help="Of the answer; a model that thinks unseen needs more (32)")),
         ('--temperature', dict(type=float, default=.7, help="Of the sampling (0.7)")), ('--endpoint', dict(default='chat', help="chat or completions, the older one (chat)")), ('--shots', dict(metavar='FILE', help="Worked examples before each question: question, rationale, answer")), ('--allow-http', dict(action='store_true', help="Plain http to another machine")),
         ('--until-correct', dict(type=int, default=0, metavar='K', help="Stop asking a question that has K correct ones")), ('--tries', dict(type=int, default=12, metavar='M', help="Samples a question at most, with --until-correct (12)")), ('--max-usd', dict(type=float, metavar='X', help="Stop before the journal holds more than X dollars")),
-        ('--batch', dict(action='store_true', help="Through the provider's batch endpoint: cheaper, hours later")), read_by, ('--price-read', dict(type=float, metavar='USD', help="Dollars a million tokens read, over the table's")), ('--price-written', dict(type=float, metavar='USD', help="The same for tokens written")), ('--seed', dict(type=int, default=1, help="Of the sampling (1)")))
+        ('--batch', dict(action='store_true', help="Through the provider's batch endpoint: cheaper, hours later")),
+        ('--timeout', dict(type=float, metavar='S', help="Seconds until an answer has to be there (120)")), ('--workers', dict(type=int, metavar='N', help="Requests at once, at most; how many it takes is found out (256)")), ('--request-tries', dict(type=int, metavar='N', help="Of a request that is refused, cut, late or answered with an error (9)")), read_by, ('--price-read', dict(type=float, metavar='USD', help="Dollars a million tokens read, over the table's")), ('--price-written', dict(type=float, metavar='USD', help="The same for tokens written")), ('--seed', dict(type=int, default=1, help="Of the sampling (1)")))
     add('annotate', "Ask a teacher for rationales; what was paid for is kept and never paid again.", *asked, ('--out', dict(required=True, metavar='DIR', help="Folder for teacher.jsonl and the journal")))
     add('quote', "What annotate will cost; nothing is paid unless a pilot is asked for.", *asked, ('--pilot', dict(type=int, default=0, metavar='N', help="Ask N questions first, drawn at random, kept in --out")), ('--out', dict(metavar='DIR', help="Folder of the pilot's journal; annotate goes on from it")), ('--a-second', dict(type=float, metavar='R', help="Requests that the endpoint allows (the pilot's pace, or 5)")))
     add('import-annotations', "Others' rationales, marked like one's own: of the authors, MCC-KD, curator, distilabel, inspect, a journal, or plain rows.", ('files', dict(nargs='+', help="Files or folders")), *of, ('--out', dict(required=True, metavar='DIR', help="Folder for teacher.jsonl")), read_by)

@@ -33,10 +33,10 @@ class Limiter:
         "Learn from a response."
         now = time.monotonic() if now is None else now
         self.sent += 1
-        if status == 429:
-            self.refused += 1
+        if status in (408, 429):  # too late, or too many
+            self.refused += status == 429
             if now - self.cut_at > 2*self.latency:  # alone, or soon after another
-                self.limit, self.cut_at = max(1., self.limit*(.9 if self.cut_at and now - self.cut_at > 4*self.latency else .75)), now
+                self.limit, self.cut_at = max(1., self.limit*(.5 if status == 408 else .9 if self.cut_at and now - self.cut_at > 4*self.latency else .75)), now
         elif status >= 500: self.grow_from = now + 5
         else:
             self.latency += .1*(seconds - self.latency)

@@ -20,7 +20,7 @@ import asyncio, json, random, sys, time
 from email.utils import formatdate
 from aiohttp import web
 rate, latency, trouble, hold = float(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3]), sys.argv[4]
-files, batches = {}, []
+files, batches, lock = {}, [], asyncio.Lock()
 seen, tokens, last, rng = {}, rate*.5, time.monotonic(), random.Random(0)
 counts = dict(asked=0, answered=0, refused=0)
 
@@ -29,6 +29,10 @@ async def answer(request):
     counts['asked'] += 1
     body = await request.json()
     if hold == 'quote': return quoted(request)
+    text = prompt_of(body)
+    if hold == 'never' and 'the 7th time' in text or hold == 'down' and counts['answered'] >= 40: return web.json_response(dict(error=dict(message='out of order')), status=503)
+    if hold == 'slow':
+        async with lock: await asyncio.sleep(.2)
     if hold == 'date' and counts['asked'] == 1:
         counts['until'] = int(time.time()) + 3
         return web.json_response(dict(error=dict(message='slow down')), status=429, headers={'retry-after': formatdate(counts['until'], usegmt=True)})
@@ -41,15 +45,17 @@ async def answer(request):
     tokens -= 1
     await asyncio.sleep(latency*rng.uniform(.75, 1.25))
     if rng.random() < trouble:
-        kind = rng.choice(['500', 'cut', 'json'])
+        kind = rng.choice(['500', 'cut', 'json', 'drop'])
+        if kind == 'drop': request.transport.close(); return web.Response()
         if kind == '500': return web.json_response(dict(error=dict(message='oh')), status=500)
         if kind == 'json': return web.Response(body=b'{"choices": [{"mess', content_type='application/json')
         response = web.StreamResponse(headers={'content-type': 'application/json', 'content-length': '500'})
         await response.prepare(request); await response.write(b'{"id":'); request.transport.close(); return response
     return web.json_response(completion(body))
 
+def prompt_of(body): return body['prompt'] if 'prompt' in body else body['messages'][0]['content']
 def completion(body):
-    text = body['messages'][0]['content']
+    text = prompt_of(body)
     key = f"{text}|{body['seed']}"
     seen[key] = seen.get(key, 0) + 1; counts['answered'] += 1
     said = '5.' if text.endswith('the answer is') else f"Steps for {body['seed']}: 3 + 2 = 5."
@@ -82,9 +88,10 @@ async def listed(request):
     counts['listed'] = counts.get('listed', 0) + 1
     return web.json_response(dict(object='list', data=[] if hold == 'after' and counts['listed'] < 4 else batches, has_more=False))  # what was submitted shows late
 async def content(request): return web.Response(body=files[request.match_info['name']])
+async def held(request): global hold; hold = request.match_info['name'].strip('-'); return web.json_response({})
 async def report(request): return web.json_response(counts | dict(twice=sum(n > 1 for n in seen.values()), batches=[len(files[b['input_file_id']].splitlines()) for b in batches]))
 app = web.Application(client_max_size=10**9)
-app.add_routes([web.post('/v1/chat/completions', answer), web.post('/v1/files', upload), web.get('/v1/files/{name}/content', content), web.post('/v1/batches', submit), web.get('/v1/batches', listed), web.get('/v1/batches/{name}', look), web.get('/report', report)])
+app.add_routes([web.post('/v1/chat/completions', answer), web.post('/v1/files', upload), web.get('/v1/files/{name}/content', content), web.post('/v1/batches', submit), web.get('/v1/batches', listed), web.get('/v1/batches/{name}', look), web.get('/report', report), web.get('/hold/{name}', held)])
 async def main():
     runner = web.AppRunner(app, access_log=None); await runner.setup(); site = web.TCPSite(runner, '127.0.0.1', 0); await site.start()
     print(site._server.sockets[0].getsockname()[1], flush=True)
@@ -122,6 +129,12 @@ def server():
 def report(url):
     from urllib.request import urlopen
     return json.loads(urlopen(f'{url}/report').read())
+
+
+def hold(url, name='-'):
+    "What the server does from now on; without a name nothing but answer."
+    from urllib.request import urlopen
+    urlopen(f'{url}/hold/{name}').read()
 
 
 def ask(url, folder, n, *how):
@@ -211,6 +224,45 @@ def test_until_correct_is_resumed(server, tmp_path):
     fewer = mentorkd(tmp_path, quiet, 'annotate', *asked[:-4], '--n', '1', '--out', 'whole')
     assert '60 attempts at 60 questions: 45 correct' in fewer.stdout and '90 attempts more are in the file' in fewer.stdout and report(quiet)['answered'] == 300
     assert (tmp_path/'killed/teacher.jsonl').read_bytes() == (tmp_path/'whole/teacher.jsonl').read_bytes()
+
+
+def numbered(folder, n):
+    (folder/'q.jsonl').write_text('\n'.join(json.dumps(dict(question=f'What is 3 + 2, asked for the {i}th time?', answer='5', split='train')) for i in range(n)))
+    return '--questions', 'q.jsonl', '--answer-kind', 'number', '--teacher', 'openai:m', '--split', 'all', '--price-read', '1', '--price-written', '2'
+
+
+def test_an_outage_ends_it(server, tmp_path):
+    "Not one question after the other is set aside; what was paid for is kept, and the same command goes on."
+    url, asked = server(hold='down'), (*numbered(tmp_path, 200), '--n', '1', '--workers', '8', '--request-tries', '2', '--out', 'a')
+    stopped = mentorkd(tmp_path, url, 'annotate', *asked)
+    assert stopped.returncode == 2 and 'The endpoint failed 5 questions in a row' in stopped.stderr.replace('\n', ' '), stopped.stderr
+    kept = [r for r in read_lines((tmp_path/'a/journal.jsonl').read_bytes())[0] if r['is'] == 'done']
+    assert report(url)['answered'] == len(kept) >= 40 and report(url)['asked'] < 100
+    hold(url)
+    done = mentorkd(tmp_path, url, 'annotate', *asked)
+    assert done.returncode == 0 and '200 attempts at 200 questions' in done.stdout, done.stderr
+    assert report(url)['answered'] == 400 and report(url)['twice'] == 0
+
+
+def test_a_slow_server(server, tmp_path):
+    "One answer at a time: places are taken back when answers come too late, and nobody is set aside."
+    url = server(hold='slow')
+    done = mentorkd(tmp_path, url, 'annotate', *numbered(tmp_path, 30), '--n', '1', '--timeout', '.7', '--out', 'a')
+    assert done.returncode == 0 and '30 attempts at 30 questions: 30 correct' in done.stdout and 'set aside' not in done.stdout, done.stdout + done.stderr
+    assert report(url)['asked'] < 90
+    one = mentorkd(tmp_path, url, 'annotate', *numbered(tmp_path, 5), '--n', '2', '--workers', '1', '--timeout', '5', '--out', 'one')
+    assert one.returncode == 0 and report(url)['asked'] < 110 and json.loads((tmp_path/'one/report.json').read_text())['in_flight'] == 0
+    late = mentorkd(tmp_path, url, 'annotate', *numbered(tmp_path, 5), '--n', '1', '--timeout', '.05', '--out', 'late')
+    assert late.returncode == 2 and '--timeout' in late.stderr and 'Traceback' not in late.stderr
+
+
+def test_set_aside(server, tmp_path):
+    "A question that keeps failing: the others go on, and the next command asks it alone."
+    url, asked = server(hold='never'), (*numbered(tmp_path, 12), '--n', '2', '--request-tries', '2', '--out', 'a')
+    some = mentorkd(tmp_path, url, 'annotate', *asked)
+    assert some.returncode == 0 and '22 attempts at 12 questions' in some.stdout and '1 questions were set aside, 2 samples of them' in some.stdout.replace('\n', ' '), some.stdout
+    hold(url); before = report(url)['asked']
+    assert '24 attempts at 12 questions' in mentorkd(tmp_path, url, 'annotate', *asked).stdout and report(url)['asked'] == before + 4
 
 
 def test_tokens_by_tiktoken(monkeypatch):
