@@ -34,7 +34,7 @@ class Annotated:
         r = self.report
         lines = [f"{r['attempts']} attempts at {r['questions']} questions: {r['correct']} correct ({r['yield']:.0%}), {r['solved']} questions with at least one, {r['never']} never solved" + " (report.json names them)"*bool(r['never']) + f", {r['unasked']} without an attempt"*bool(r['unasked']), *_as_curve(r['curve']),
             f"dollars {as_dollars(r['dollars'])} for these rows, {as_dollars(r['dollars_per_correct'])} a correct rationale; tokens read {r['read']:,}, written {r['written']:,}",
-            f"requests of which nobody knows whether they were paid: {r['in_flight']}, at most {as_dollars(r['in_flight_dollars'])}"]
+            f"possibly spent beside that: {as_dollars(r['in_flight_dollars'])} at most, on {r['in_flight']} requests that ended without an answer"]
         said = dict(failed=f"questions were set aside, {r['failed_samples']} samples of them ({next(iter(r['errors'].values()), '')}); report.json names them", cut="completions were cut at their limit (--max-tokens, --answer-tokens)", empty="completions had no content",
             also="attempts more are in the file, that earlier commands paid for", elsewhere="attempts more are in the journal and not in the file: of other questions, or another seed, temperature, limit or prompt")
         return '\n'.join(lines + [f"{r[k]} {what}" for k, what in said.items() if r[k]])

@@ -56,7 +56,7 @@ class BatchTeacher(OpenAITeacher):
         self.waiting:dict[str, Batch] = {}  # nonce → batch under way
         self.aside, self.tried, self.errors, self.began = {}, Counter(), {}, {}
     def _client(self, *how): return checked_client(OpenAI, *how)
-    def _no_batch(self, path): pass  # it collects them
+    def _no_batch(self, path): self.aside.clear()  # it collects them; what was set aside stands in the journal
     def stream(self, jobs:Iterator[tuple[int, Question, int]|None], # Place, question, which attempt; up to a None, what comes then depends on these
                seed:int=0, # Of the run
                stopped:Exception|None=None, # Why nothing may be sent
@@ -157,7 +157,9 @@ def _adopt(self:BatchTeacher, client)->None:
     "Take up the batches of earlier runs."
     notes = {kind: {r['nonce']: r for r in self.journal.notes if r['is'] == kind} for kind in ('batch', 'sent', 'ended')}
     for r in self.journal.open_intents:
-        if 'nonce' in r and r['nonce'] not in notes['batch']: self.journal.unpaid(r['key'])  # stopped before it could be submitted
+        if 'nonce' not in r or r['nonce'] in notes['ended'] or r['key'] in self.aside: continue
+        self.aside[r['key']] = r['most']; self.budget.doubt(r['most'])
+        if r['nonce'] not in notes['batch']: self._free(r['key'])  # stopped before it could be submitted
     for nonce in notes['batch'].keys() - notes['ended'].keys():
         if nonce in notes['sent']: batch = client.batches.retrieve(notes['sent'][nonce]['batch'])
         else: batch = self._look(client, nonce, notes['batch'][nonce].get('file'), notes['batch'][nonce].get('at') or time.time())
@@ -170,9 +172,12 @@ def _adopt(self:BatchTeacher, client)->None:
 def _open(self:BatchTeacher, nonce)->dict[str, dict]: return {r['key']: r for r in self.journal.open_intents if r.get('nonce') == nonce}
 
 @patch
+def _free(self:BatchTeacher, key)->None: self.journal.unpaid(key); self.budget.release(self.aside.pop(key), unpaid=True)
+
+@patch
 def _end(self:BatchTeacher, nonce, status)->None:
     if status in ('refused', 'never submitted'):
-        for key in self._open(nonce): self.journal.unpaid(key); self.budget.release(self.aside.pop(key, 0.), True)
+        for key in self._open(nonce): self._free(key)
     self.journal.note('ended', nonce=nonce, status=status)
 
 # %% ../nbs/05a_batch.ipynb #05ab0030
@@ -215,8 +220,9 @@ def _result(self:BatchTeacher, key, intent, row)->None:
     if status == 200:
         try: reply = (Completion if body.get('object') == 'text_completion' else ChatCompletion).model_validate(body); done = as_row(reply, tuple(intent['bound']), intent['given'])
         except (ValidationError, AttributeError, openai.APIError): return self._fail(key, "a reply that is no completion", again=True, unpaid=False)
-        mine = key in self.aside
-        done['dollars'] = self.budget.settle(self.aside.pop(key), done['read'], done['written']) if mine else self.budget.most(done['read'], done['written']) if intent['by'].rpartition(':')[0] == self.key else None  # of another model, of another price
+        most, same = self.aside.pop(key), intent['by'].rpartition(':')[0] == self.key
+        done['dollars'] = self.budget.settle(most, done['read'], done['written']) if same else None  # of another model, of another price
+        if not same: self.budget.release(most, unpaid=False)
         self.journal.complete(key, sync=False, **{k: intent[k] for k in ('id', 'stage', 'sample', 'by')}, **done)
         return None
     error = (body.get('error') if isinstance(body, dict) else None) or row.get('error') or {}
@@ -229,4 +235,4 @@ def _fail(self:BatchTeacher, key, message, again, unpaid, counts=True)->None:
     self.tried[key] += counts
     if not again or self.tried[key] >= self.tries: self.errors[key] = _first_line(message)
     if unpaid: self.journal.unpaid(key)
-    if key in self.aside: self.budget.release(self.aside.pop(key), unpaid)
+    self.budget.release(self.aside.pop(key), unpaid)

@@ -51,15 +51,16 @@ class Budget:
     ):
         if not all(math.isfinite(x) and x >= 0 for x in (max_usd or 0, *((price.read, price.written) if price else ()))): raise InputError(f"max_usd = {max_usd}, {price}", "It would cap nothing", "Give dollars from 0")
         if max_usd is not None and not price: raise InputError("--max-usd for a model of unknown price", "Nobody could say when it is reached", "Give --price-read and --price-written, in dollars a million tokens")
-        self.price, self.max_usd, self.spent, self.aside, self.read, self.written, self.before = price, max_usd, 0., 0., 0, 0, 0.  # before: what the journal held when it was opened
+        self.price, self.max_usd, self.aside, self.read, self.written = price, max_usd, 0., 0, 0
+        self.spent, self.before, self.possible = 0., 0., 0.  # by this run, by earlier ones on the journal; on requests of which nobody knows whether they were paid, at most
     @property
     def total(self)->float:
-        "Dollars spent, by earlier runs on the journal too."
-        return self.before + self.spent
+        "Dollars spent at most, by earlier runs on the journal too."
+        return self.before + self.spent + self.possible
     def check(self, most:float # What comes next can cost at most
              )->None: # Or an error
         "Refuse what could pass the cap."
-        if self.max_usd is not None and self.total + most > self.max_usd: raise InputError(f"${self.total:.4f} are spent, the next could cost ${most:.4f}, and the cap is ${self.max_usd:.4f}", "It could be passed", "Give a larger --max-usd; all that was paid for is kept, and the run goes on from there")
+        if self.max_usd is not None and self.total + most > self.max_usd: raise InputError(f"${self.total - self.possible:.4f} are spent, {f'${self.possible:.4f} more possibly, ' if self.possible else ''}the next could cost ${most:.4f}, and the cap is ${self.max_usd:.4f}", "It could be passed", "Give a larger --max-usd; all that was paid for is kept, and the run goes on from there")
     def most(self, read:int, written:int)->float|None: # Dollars, None when the price is not known
         "What a request with so many tokens at most can cost at most."
         return self.price.of(read, written) if self.price else None
@@ -78,4 +79,7 @@ class Budget:
     def release(self, most:float|None, unpaid:bool)->None:
         "The request failed: for nothing, or nobody knows."
         self.aside -= most or 0.
-        if not unpaid: self.spent += most or 0.
+        if not unpaid: self.possible += most or 0.
+    def doubt(self, most:float|None)->None:
+        "An earlier request, possibly paid, is under way after all: set aside what it can cost."
+        self.possible = max(0., self.possible - (most or 0.)); self.aside += most or 0.

@@ -170,7 +170,7 @@ def _asking(teacher, out):
     with teacher.kept_in(f'{out}/journal.jsonl'), tqdm(desc='teacher', leave=False) as bar:
         def progress(done, total, correct):
             bar.total = total; bar.n = done
-            bar.set_postfix({'yield': f'{correct/done:.0%}'} | (dict(dollars=f'{teacher.budget.spent:.4f}') if teacher.budget.price else dict(tokens=teacher.budget.read + teacher.budget.written)), refresh=False); bar.update(0)
+            bar.set_postfix({'yield': f'{correct/done:.0%}'} | (dict(dollars=f'{teacher.budget.spent:.4f}') | (dict(possibly=f'{teacher.budget.possible:.4f}') if teacher.budget.possible else {}) if teacher.budget.price else dict(tokens=teacher.budget.read + teacher.budget.written)), refresh=False); bar.update(0)
         yield progress
 
 def _annotate(task, questions, answer_kind, teacher, out, seed, split, **given)->Told:

@@ -135,8 +135,8 @@ class OpenAITeacher:
         with Journal(path) as self.journal:
             self._no_batch(path)
             price = self.budget.price
-            held = sum(price.of(r['read'], r['written']) if price and r['dollars'] is None else r['dollars'] or 0. for r in self.journal.done.values()) + sum(r['most'] or 0. for r in self.journal.open_intents)
-            self.budget.before = max(0., held - self.budget.spent)
+            held = sum(price.of(r['read'], r['written']) if price and r['dollars'] is None else r['dollars'] or 0. for r in self.journal.done.values())
+            self.budget.aside, self.budget.before, self.budget.possible = 0., max(0., held - self.budget.spent), sum(r['most'] or 0. for r in self.journal.open_intents)
             if self.journal.damaged: self.say(f"{self.journal.damaged} lines of {path} are damaged; what they held is asked for again")
             yield self
     def _no_batch(self, path)->None:
