@@ -9,7 +9,7 @@ __all__ = ['Annotated', 'annotate', 'paid_rows', 'as_dollars', 'paid_teacher', '
 # %% ../nbs/06c_annotate.ipynb #6c0a0004
 import json, math, os, random, statistics, threading, time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -72,8 +72,8 @@ def annotate(questions:list[Question], # With gold answers
     report, held, have = _report(questions, attempts, teacher, until_correct or min(3, n)), _held(teacher, seed), {(a.id, a.sample) for a in attempts}
     more = [marked(q, s, text) for q in known for s in held.get(q.id, ()) if (q.id, s) not in have and (text := _text(teacher, q, s, seed))]
     report |= dict(also=len(more), elsewhere=max(0, sum(map(len, held.values())) - len(attempts) - len(more)))
-    place = {q.id: i for i, q in reversed([*enumerate([*known, *questions])])}
-    write_jsonl(Path(out)/'teacher.jsonl', sorted(attempts + more, key=lambda a: (place[a.id], a.sample)))
+    place = {q.id: (i, q) for i, q in reversed([*enumerate([*known, *questions])])}
+    write_jsonl(Path(out)/'teacher.jsonl', [asdict(a) | _lacks(teacher.kept(place[a.id][1], a.sample, seed)) for a in sorted(attempts + more, key=lambda a: (place[a.id][0], a.sample))])
     with atomic_path(Path(out)/'report.json') as tmp: tmp.write_text(json.dumps(report, indent=1), encoding='utf-8')
     return Annotated(attempts, report, stopped)
 
@@ -86,6 +86,11 @@ def paid_rows(teacher:OpenAITeacher # With a journal
 def _text(teacher, q, sample, seed)->str|None:
     "A sample that is whole in the journal."
     return two_stages(*(r['text'] for r in rows)) if len(rows := teacher.kept(q, sample, seed)) == 2 else None
+
+def _lacks(rows:list[dict])->dict[str, list[str]]:
+    "What is to be known of a sample that is not whole, for its row; {} of one that is."
+    lacks = [f'{what} {how}' for what, r in zip(('rationale', 'answer'), rows) for how, so in (('cut at its limit', r.get('finish') == 'length'), ('empty', not r['text'].strip())) if so]
+    return dict(lacks=lacks) if lacks else {}
 
 def _held(teacher, seed)->dict[str, list[int]]:
     "Samples of each question that the journal holds; those of other parameters stand under None."

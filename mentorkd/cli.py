@@ -6,13 +6,13 @@
 __all__ = ['ENDS', 'Told', 'VALUES', 'FILES', 'COMMANDS', 'add_settings', 'parser', 'main']
 
 # %% ../nbs/12_cli.ipynb #cbe1d080
-import argparse, contextlib, errno, json, os, sys
+import argparse, contextlib, json, os, sys
 from pathlib import Path
 from dataclasses import asdict, fields
 from fastcore.docments import docments
 from . import __version__
 from .answers import EXTRACTORS, KINDS
-from .records import InputError
+from .records import FULL, InputError
 from .settings import BEHAVIOURS, FOR_TORCH, PRESETS, PlanSettings, Settings
 from .tasks import EMBEDDED, TASKS
 from .terminal import Lines, Parser, as_json, draws, fitted
@@ -299,8 +299,9 @@ def _ended(argv:list[str]|None)->int: # Exit code
     try: return _told(**vars(parser().parse_args(argv)))
     except InputError as e: print(f'mentorkd: {e}', file=sys.stderr); return 2
     except OSError as e:
-        if e.errno != errno.ENOSPC: raise
-        print(f'mentorkd: {e}. A result could not be written; what was whole is kept. Free some space: the same command goes on from here', file=sys.stderr); return 2
+        if e.errno not in FULL: raise
+        seen = InputError(f"No space left{f' for {e.filename}' if e.filename else ''} ({e.strerror})", "A result could not be written; what was whole is kept", "Free some space or raise the quota: the same command goes on from here")
+        print(f'mentorkd: {seen}', file=sys.stderr); return 2
     except KeyboardInterrupt: print('mentorkd: stopped; the same command goes on from here', file=sys.stderr); return 130
 
 def main(argv:list[str]|None=None # Words of the command line

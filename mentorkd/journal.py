@@ -140,7 +140,7 @@ def _write(self:Journal, line:bytes, sync:bool=True)->None:
 
 @patch
 def _full(self:Journal, e:OSError)->None:
-    if e.errno not in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT): raise e
+    if e.errno not in FULL: raise e
     raise InputError(f"No space left for {self.path}", "What comes next would be paid for and lost", "Free some space, and run again: what is on disk is kept") from None
 
 @patch

@@ -180,6 +180,16 @@ def test_full_disk(server, tmp_path):
     assert report(url)['answered'] == 600 and report(url)['twice'] == 0
 
 
+def test_full_past_the_journal(server, tmp_path):
+    "All is paid for, and there is no room for what is made of it: a message in three parts."
+    url, asked = server(), (*numbered(tmp_path, 30), '--n', '1', '--out', 'a')
+    assert mentorkd(tmp_path, url, 'annotate', *asked).returncode == 0
+    written = (tmp_path/'a/teacher.jsonl').read_bytes(); (tmp_path/'a/teacher.jsonl').unlink()
+    full = mentorkd(tmp_path, url, 'annotate', *asked, before='import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))')
+    assert full.returncode == 2 and 'mentorkd: No space left' in full.stderr and 'Traceback' not in full.stderr and not (tmp_path/'a/teacher.jsonl').exists(), full.stderr
+    assert mentorkd(tmp_path, url, 'annotate', *asked).returncode == 0 and (tmp_path/'a/teacher.jsonl').read_bytes() == written and report(url)['answered'] == 60
+
+
 def test_rate(server, tmp_path):
     url, rate = server(rate=100, latency=.2), 100
     seen = finished(ask(url, tmp_path/'rate', 500))
@@ -315,8 +325,8 @@ def test_unreachable(tmp_path):
     assert err.strip().splitlines()[-1].startswith('mentorkd.records.InputError: No answer from the endpoint')
 
 
-def mentorkd(folder, url, *words):
-    return subprocess.run([sys.executable, '-c', 'from mentorkd.cli import main; main()', *words], cwd=folder, env=os.environ | dict(OPENAI_BASE_URL=f'{url}/v1', OPENAI_API_KEY='sk-secret'), capture_output=True, text=True)
+def mentorkd(folder, url, *words, before=''):
+    return subprocess.run([sys.executable, '-c', f'{before}\nfrom mentorkd.cli import main; main()', *words], cwd=folder, env=os.environ | dict(OPENAI_BASE_URL=f'{url}/v1', OPENAI_API_KEY='sk-secret'), capture_output=True, text=True)
 
 
 def some_questions(folder):
