@@ -79,7 +79,7 @@ def _with_teachers(add)->None:
         ('--batch', dict(action='store_true', help="Through the provider's batch endpoint: cheaper, hours later")),
         ('--timeout', dict(type=float, metavar='S', help="Seconds until an answer has to be there (120)")), ('--workers', dict(type=int, metavar='N', help="Requests at once, at most; how many it takes is found out (256)")), ('--request-tries', dict(type=int, metavar='N', help="Of a request that is refused, cut, late or answered with an error (9)")), read_by, ('--price-read', dict(type=float, metavar='USD', help="Dollars a million tokens read, over the table's")), ('--price-written', dict(type=float, metavar='USD', help="The same for tokens written")), ('--seed', dict(type=int, default=1, help="Of the sampling (1)")))
     add('annotate', "Ask a teacher for rationales; what was paid for is kept and never paid again.", *asked, ('--out', dict(required=True, metavar='DIR', help="Folder for teacher.jsonl and the journal")))
-    add('quote', "What annotate will cost; nothing is paid unless a pilot is asked for.", *asked, ('--pilot', dict(type=int, default=0, metavar='N', help="Ask N questions first, drawn at random, kept in --out")), ('--out', dict(metavar='DIR', help="Folder of the pilot's journal; annotate goes on from it")), ('--a-second', dict(type=float, metavar='R', help="Requests that the endpoint allows (the pilot's pace, or 5)")))
+    add('quote', "What annotate will cost; nothing is paid unless a pilot is asked for.", *asked, ('--pilot', dict(type=int, default=0, metavar='N', help="Ask N questions first, drawn at random, kept in --out")), ('--out', dict(metavar='DIR', help="Folder of the journal: of a pilot, or of annotate; what it holds is paid for, and not counted again")), ('--a-second', dict(type=float, metavar='R', help="Requests that the endpoint allows (the pilot's pace, or 5)")))
     add('import-annotations', "Others' rationales, marked like one's own: of the authors, MCC-KD, curator, distilabel, inspect, a journal, or plain rows.", ('files', dict(nargs='+', help="Files or folders")), *of, ('--out', dict(required=True, metavar='DIR', help="Folder for teacher.jsonl")), read_by)
 
 def _with_studies(add)->None:
@@ -183,14 +183,17 @@ def _annotate(task, questions, answer_kind, teacher, out, seed, split, **given)-
     return f"{result}\n\n{out}/teacher.jsonl", result.report | dict(out=f'{out}/teacher.jsonl')
 
 def _quote(task, questions, answer_kind, teacher, out, seed, split, n, until_correct, tries, extractor, pilot, a_second, **given)->Told:
-    from mentorkd.annotate import as_quote, pilot as ask_some, quote
+    from mentorkd.annotate import as_quote, held_in, pilot as ask_some, quote
     from mentorkd.budget import price_of
     from mentorkd.teacher import worked_examples
     rows, data, model, asked = _asked(task, questions, answer_kind, teacher, seed, split)
     price, shots = price_of(model, given['price_read'], given['price_written']), worked_examples(given['shots']) if given['shots'] else ''
     if pilot < 0 or pilot == 1: raise InputError(f"--pilot {pilot}", "An interval needs two questions at least", "Give --pilot 2 or more, or leave it out")
     if pilot and not out: raise InputError("--pilot without --out", "What it costs could not be kept", "Give --out DIR, the folder that annotate will go on from")
-    costs = lambda some: quote(rows, model, price, n, given['max_tokens'], a_second, some, shots, given['answer_tokens'], until_correct, tries)
+    def costs(some):
+        there = out and Path(f'{out}/journal.jsonl').is_file()
+        held = held_in(f'{out}/journal.jsonl', rows, data.task.kind, _paid(model, client=contextlib.nullcontext, **given), seed, n, until_correct, tries, extractor) if there and price else None
+        return quote(rows, model, price, n, given['max_tokens'], a_second, some, shots, given['answer_tokens'], until_correct, tries, given['endpoint'], held)
     before = costs(None)
     if not pilot: return f"{asked}\n{as_quote(before)}", before
     paid = _paid(model, **given)

@@ -362,13 +362,16 @@ def test_command_line(server, tmp_path):
     price = ('--price-read', '1', '--price-written', '2')
     assert mentorkd(tmp_path, url, 'quote', *asked).returncode == mentorkd(tmp_path, url, 'annotate', *asked, '--out', 'a', '--max-usd', '1').returncode == 2  # no price is known for m
     assert not (tmp_path/'a').exists()
-    assert re.search(r'4 questions\s+to m,[^:]*?\n +calls +48 +48\n', mentorkd(tmp_path, url, 'quote', *asked, *price).stdout)
+    assert re.search(r'(?s)4 questions\s+to m,.*?\n +calls +48 +48\n', mentorkd(tmp_path, url, 'quote', *asked, *price).stdout)
     assert report(url)['asked'] == 0
     pilot = mentorkd(tmp_path, url, 'quote', *asked, *price, '--pilot', '2', '--out', 'a')
     assert 'a pilot of 2 questions' in pilot.stdout, pilot.stderr
     assert report(url)['asked'] == 24
     done = mentorkd(tmp_path, url, 'annotate', *asked, *price, '--out', 'a')
     assert '24 attempts at 4 questions: 24 correct' in done.stdout, done.stderr
+    left = mentorkd(tmp_path, url, 'quote', *asked, *price, '--out', 'a')
+    assert '48 calls are paid for already' in left.stdout and re.search(r'\n +calls +0 +0\n', left.stdout), left.stderr
+    assert re.search(r'\n +calls +16 +16\n', mentorkd(tmp_path, url, 'quote', *asked, *price, '--n', '8', '--out', 'a').stdout)
     played = mentorkd(tmp_path, url, 'import-annotations', 'a/journal.jsonl', *asked[:4], '--out', 'played')
     own = mentorkd(tmp_path, url, 'import-annotations', 'a', *asked[:4], '--out', 'own')
     assert (tmp_path/'own/teacher.jsonl').read_bytes() == (tmp_path/'a/teacher.jsonl').read_bytes(), own.stderr
