@@ -207,11 +207,16 @@ def _refused(self:OpenAITeacher, status:int, param:str|None, message:str, given:
     if refused and refused not in self.without: self.without.add(refused); self.say(f"{self.model} refuses {refused}: asked without it")
     return refused
 
+def _known(given:dict)->dict:
+    "For a method that does not know the newer name of a limit, though an endpoint may."
+    limit = {k: v for k, v in given.items() if k == 'max_completion_tokens'}
+    return {k: v for k, v in given.items() if k not in limit} | (dict(extra_body=limit) if limit else {})
+
 @patch
 async def _sent(self:OpenAITeacher, client, request)->tuple[ChatCompletion|Completion, dict]:
     while True:
         start, given = time.monotonic(), self._given(request)
-        try: reply = await (client.chat.completions if self.endpoint == 'chat' else client.completions).create(**given)
+        try: reply = await (client.chat.completions.create(**given) if self.endpoint == 'chat' else client.completions.create(**_known(given)))
         except openai.APITimeoutError: self.limiter.seen(408); raise
         except openai.APIStatusError as e:
             self.limiter.seen(e.status_code)

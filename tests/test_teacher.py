@@ -29,8 +29,10 @@ async def answer(request):
     counts['asked'] += 1
     body = await request.json()
     if hold == 'quote': return quoted(request)
+    if hold == 'drop': request.transport.close(); return web.Response()
     text = prompt_of(body)
     if hold == 'never' and 'the 7th time' in text or hold == 'down' and counts['answered'] >= 40: return web.json_response(dict(error=dict(message='out of order')), status=503)
+    if hold == 'old' and 'max_tokens' in body: return web.json_response(dict(error=dict(message="Unsupported parameter: 'max_tokens' is not supported with this model.", param='max_tokens')), status=400)
     if hold == 'slow':
         async with lock: await asyncio.sleep(.2)
     if hold == 'date' and counts['asked'] == 1:
@@ -59,7 +61,8 @@ def completion(body):
     key = f"{text}|{body['seed']}"
     seen[key] = seen.get(key, 0) + 1; counts['answered'] += 1
     said = '5.' if text.endswith('the answer is') else f"Steps for {body['seed']}: 3 + 2 = 5."
-    return dict(id='1', object='chat.completion', created=0, model='m', usage=dict(prompt_tokens=40, completion_tokens=20, total_tokens=60), choices=[dict(index=0, finish_reason='stop', message=dict(role='assistant', content=said))])
+    kind, said = ('text_completion', dict(text=said)) if 'prompt' in body else ('chat.completion', dict(message=dict(role='assistant', content=said)))
+    return dict(id='1', object=kind, created=0, model='m', usage=dict(prompt_tokens=40, completion_tokens=20, total_tokens=60), choices=[dict(index=0, finish_reason='stop', **said)])
 
 def quoted(request): return web.json_response(dict(error=dict(message='Incorrect API key provided: ' + request.headers['authorization'].removeprefix('Bearer '))), status=401)
 async def upload(request):
@@ -91,7 +94,7 @@ async def content(request): return web.Response(body=files[request.match_info['n
 async def held(request): global hold; hold = request.match_info['name'].strip('-'); return web.json_response({})
 async def report(request): return web.json_response(counts | dict(twice=sum(n > 1 for n in seen.values()), batches=[len(files[b['input_file_id']].splitlines()) for b in batches]))
 app = web.Application(client_max_size=10**9)
-app.add_routes([web.post('/v1/chat/completions', answer), web.post('/v1/files', upload), web.get('/v1/files/{name}/content', content), web.post('/v1/batches', submit), web.get('/v1/batches', listed), web.get('/v1/batches/{name}', look), web.get('/report', report), web.get('/hold/{name}', held)])
+app.add_routes([web.post('/v1/chat/completions', answer), web.post('/v1/completions', answer), web.post('/v1/files', upload), web.get('/v1/files/{name}/content', content), web.post('/v1/batches', submit), web.get('/v1/batches', listed), web.get('/v1/batches/{name}', look), web.get('/report', report), web.get('/hold/{name}', held)])
 async def main():
     runner = web.AppRunner(app, access_log=None); await runner.setup(); site = web.TCPSite(runner, '127.0.0.1', 0); await site.start()
     print(site._server.sockets[0].getsockname()[1], flush=True)
@@ -199,10 +202,33 @@ def test_rate(server, tmp_path):
 
 
 def test_trouble(server, tmp_path):
-    "Failures of the server and cut connections are tried again; nothing of another library is thrown."
+    "Failures of the server, connections that are cut in the middle or dropped before an answer, and broken JSON are tried again; nothing of another library is thrown."
     seen = finished(ask(server(trouble=.1), tmp_path/'trouble', 60))
     texts = [json.loads(line)['texts'] for line in (tmp_path/'trouble/texts.jsonl').read_text().splitlines()]
     assert len(texts) == 60 and sum(map(len, texts)) == 60 - len(seen['failed']) >= 50
+
+
+def test_the_older_endpoint(server, tmp_path):
+    "One text in, one out, through the same troubles; and a model there that knows no `max_tokens`."
+    asked = (*numbered(tmp_path, 12), '--n', '2', '--endpoint', 'completions')
+    done = mentorkd(tmp_path, server(trouble=.1), 'annotate', *asked, '--out', 'a')
+    assert done.returncode == 0 and '24 attempts at 12 questions: 24 correct' in done.stdout, done.stdout + done.stderr
+    old = mentorkd(tmp_path, server(hold='old'), 'annotate', *asked, '--out', 'old')
+    assert old.returncode == 0 and '24 attempts at 12 questions: 24 correct' in old.stdout and 'm refuses max_tokens: asked without it' in old.stderr, old.stderr
+    assert (tmp_path/'old/teacher.jsonl').read_bytes() == (tmp_path/'a/teacher.jsonl').read_bytes()
+
+
+def test_dropped(server, tmp_path):
+    "Every connection is dropped without a word, then none: a clear end, nothing counted as answered, and all of it the next time."
+    url, asked = server(hold='drop'), (*numbered(tmp_path, 6), '--n', '1', '--out', 'a')
+    dropped = mentorkd(tmp_path, url, 'annotate', *asked)
+    assert dropped.returncode == 2 and 'No answer from the endpoint' in dropped.stderr and 'Traceback' not in dropped.stderr, dropped.stderr
+    possibly = json.loads((tmp_path/'a/report.json').read_text())
+    assert possibly['dollars'] == 0 and possibly['in_flight'] > 0 and possibly['in_flight_dollars'] > 0  # it came there, and nobody knows
+    hold(url)
+    done = mentorkd(tmp_path, url, 'annotate', *asked)
+    assert done.returncode == 0 and '6 attempts at 6 questions' in done.stdout and 'possibly spent beside that: $0' in done.stdout.replace('\n', ' '), done.stdout
+    assert report(url)['answered'] == 12 and report(url)['twice'] == 0
 
 
 def test_asked_to_wait_until_a_date(server, tmp_path):
