@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['as_line', 'read_lines', 'Journal', 'request_key', 'two_stages', 'is_journal', 'completions', 'Replay', 'recording',
-           'annotated_file']
+           'named_seed', 'annotated_file']
 
 # %% ../nbs/04a_journal.ipynb #0a4a0004
 import errno, json, os, re, threading, zlib
@@ -191,9 +191,14 @@ class Replay(Recorded):
     "The teacher that wrote a journal, without network."
     def __init__(self,
         path:str|Path, # The journal; another process may be writing it
+        seed:str|None=None, # Of the run that is meant, where it holds several
     ):
-        done = [r for r in read_lines(Path(path).read_bytes())[0] if r.get('is') == 'done' and 'stage' in r]
+        done = [r for r in completions(path).values() if 'stage' in r]
+        seeds = sorted({str(r.get('by')).rpartition(':')[2] for r in done})
+        if seed is not None: done = [r for r in done if str(r.get('by')).rpartition(':')[2] == seed]
         by = sorted({str(r.get('by')) for r in done})
+        if seed is not None and not by: raise InputError(f"{path} holds no completions of seed {seed}", "There is nothing to play", f"Name one of {', '.join(seeds)}")
+        if len(by) > 1 and len({b.rpartition(':')[0] or b for b in by}) == 1: raise InputError(f"{path} holds completions of {len(by)} seeds ({', '.join(seeds)})", "Nobody could say which are meant", f"Name one: {path}#{seeds[0]}")
         if len(by) != 1: raise InputError(f"{path} holds completions of {len(by)} teachers ({'; '.join(by)[:200]})", "Nobody could say whose texts these are", "Give the journal of one teacher, with one temperature and seed")
         stages = {}
         for r in done: stages.setdefault((r['id'], r['sample']), {})[r['stage']] = r['text']
@@ -206,10 +211,17 @@ class Replay(Recorded):
 def recording(path:str|Path, # A journal, or JSON lines with rationale, answer and id or question, or a folder with one of them
              )->Recorded: # Ready to play back
     "What a teacher has already written, whoever kept it."
-    path = annotated_file(path)
-    return Replay(path) if path.is_file() and is_journal(path) else recorded(path)
+    path, seed = named_seed(path); path = annotated_file(path, seed)
+    return Replay(path, seed) if path.is_file() and is_journal(path) else recorded(path)
 
-def annotated_file(path:str|Path # A file, or a folder that annotate or import-annotations wrote
+def named_seed(path:str|Path # As given: FILE, or FILE#SEED of a journal
+              )->tuple[str|Path, str|None]: # The file or folder, and the seed if one is named
+    "Which of several runs in a journal is meant."
+    file, _, seed = str(path).rpartition('#')
+    return (file, seed) if file and seed and not Path(path).exists() and Path(file).exists() else (path, None)
+
+def annotated_file(path:str|Path, # A file, or a folder that annotate or import-annotations wrote
+                   seed:str|None=None, # Of the run that is meant, which a journal alone can say
                   )->Path: # The file of attempts
-    "What holds the annotations: in a folder its teacher.jsonl, or where a run was stopped before that its journal."
-    return next((f for f in (Path(path)/'teacher.jsonl', Path(path)/'journal.jsonl') if f.is_file()), Path(path))
+    "What holds the annotations: in a folder its teacher.jsonl, or where a run was stopped before that, or a seed is named, its journal."
+    return next((f for f in (*([] if seed else [Path(path)/'teacher.jsonl']), Path(path)/'journal.jsonl') if f.is_file()), Path(path))
