@@ -18,10 +18,11 @@ from openai.types.chat import ChatCompletion
 from pydantic import ValidationError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt
 from .budget import Price, batch_share
+from .endpoint import PATHS, as_row, bound_of, checked_client, first_line
 from .journal import two_stages
 from .rate import pause_after, retried
 from .records import InputError, Question
-from .teacher import PATHS, OpenAITeacher, _first_line, as_row, bound_of, checked_client
+from .teacher import OpenAITeacher
 
 # %% ../nbs/05a_batch.ipynb #05ab0010
 def as_files(lines:list[tuple[str, bytes]], # Key and line of each request
@@ -68,7 +69,7 @@ class BatchTeacher(OpenAITeacher):
             try:
                 for _ in self._batches(jobs, seed): yield from self._over(jobs, seed)
             except InputError as e: self.stopped = e
-            except openai.OpenAIError as e: self.stopped = self._fatal(e) or InputError(f"No answer from the batch endpoint ({_first_line(e)})", "Batches under way go on there", "Run the same command again: they are found by their nonce")
+            except openai.OpenAIError as e: self.stopped = self._fatal(e) or InputError(f"No answer from the batch endpoint ({first_line(e)})", "Batches under way go on there", "Run the same command again: they are found by their nonce")
         yield from self._over(jobs, seed)
         if self.stopped: raise self.stopped
     def _batches(self, jobs, seed)->Iterator[None]:
@@ -135,7 +136,7 @@ def _submit(self:BatchTeacher, client, once, file, rest)->None:
     except openai.APIStatusError as e:
         if e.status_code >= 500: raise
         self._end(nonce, 'refused')
-        raise InputError(f"The endpoint refuses a batch ({_first_line(e)})", "Nothing was submitted", "Check OPENAI_API_KEY, OPENAI_BASE_URL and the model's name, or leave out --batch") from None
+        raise InputError(f"The endpoint refuses a batch ({first_line(e)})", "Nothing was submitted", "Check OPENAI_API_KEY, OPENAI_BASE_URL and the model's name, or leave out --batch") from None
     self.journal.note('sent', nonce=nonce, batch=batch.id); self._wait_for(nonce, batch)
 
 @patch
@@ -212,7 +213,7 @@ def _read(self:BatchTeacher, client, nonce, batch)->None:
     if full: self.rows = max(1, len(rows)//2); self.say(f"{batch.id}: too many tokens are waiting there; from now on {self.rows} requests a file")
     for key in rows: self._fail(key, f"batch {batch.status}", again=True, unpaid=batch.status != 'completed', counts=not full or len(rows) == 1)
     self._end(nonce, batch.status)
-    if batch.status == 'failed' and not full: raise InputError(f"The endpoint failed {batch.id} ({_first_line(message)})", "None of its requests was answered", "Check the model's name and its limits")
+    if batch.status == 'failed' and not full: raise InputError(f"The endpoint failed {batch.id} ({first_line(message)})", "None of its requests was answered", "Check the model's name and its limits")
 
 @patch
 def _result(self:BatchTeacher, key, intent, row)->None:
@@ -233,6 +234,6 @@ def _result(self:BatchTeacher, key, intent, row)->None:
 @patch
 def _fail(self:BatchTeacher, key, message, again, unpaid, counts=True)->None:
     self.tried[key] += counts
-    if not again or self.tried[key] >= self.tries: self.errors[key] = _first_line(message)
+    if not again or self.tried[key] >= self.tries: self.errors[key] = first_line(message)
     if unpaid: self.journal.unpaid(key)
     self.budget.release(self.aside.pop(key), unpaid)

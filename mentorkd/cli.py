@@ -183,8 +183,8 @@ def _annotate(task, questions, answer_kind, teacher, out, seed, split, **given)-
     return f"{result}\n\n{out}/teacher.jsonl", result.report | dict(out=f'{out}/teacher.jsonl')
 
 def _quote(task, questions, answer_kind, teacher, out, seed, split, n, until_correct, tries, extractor, pilot, a_second, **given)->Told:
-    from mentorkd.annotate import as_quote, held_in, pilot as ask_some, quote
     from mentorkd.budget import price_of
+    from mentorkd.quote import as_quote, held_in, pilot as ask_some, quote
     from mentorkd.teacher import worked_examples
     rows, data, model, asked = _asked(task, questions, answer_kind, teacher, seed, split)
     price, shots = price_of(model, given['price_read'], given['price_written']), worked_examples(given['shots']) if given['shots'] else ''

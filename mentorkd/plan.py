@@ -14,12 +14,12 @@ from functools import cache
 from statistics import mean
 import torch
 from transformers import AutoModelForSeq2SeqLM, PretrainedConfig, T5Config
-from .annotate import quote
 from .attempts import ask, draw
 from .bench import FLAN, bench_config, step_work
 from .budget import price_date, price_of
 from .inputs import load_data, share_of, teachers
 from .methods import METHODS, matched, of_gold, of_teacher, updates_for
+from .quote import quote
 from .records import digest
 from .settings import PlanSettings, Settings
 from .teacher import worked_examples

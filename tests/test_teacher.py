@@ -303,7 +303,7 @@ def test_set_aside(server, tmp_path):
 
 def test_tokens_by_tiktoken(monkeypatch):
     tiktoken = pytest.importorskip('tiktoken')
-    from mentorkd.annotate import _coder, count_tokens
+    from mentorkd.quote import _coder, count_tokens
     small = tiktoken.Encoding('small', pat_str=r'\w+|\W', mergeable_ranks={bytes([b]): b for b in range(256)} | {b'th': 256, b'the': 257}, special_tokens={'<|endoftext|>': 258})
     monkeypatch.setattr(tiktoken, 'encoding_for_model', lambda model: small)
     _coder.cache_clear()
