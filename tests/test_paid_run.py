@@ -37,9 +37,14 @@ def test_capped_then_finished(server, tmp_path):  # noqa: F811
     assert said['dollars'] == pytest.approx(2*samples*(40*1. + 20*2.)/1e6)
     again = mentorkd(url, tmp_path, *words, '--max-usd', '1')
     assert 'teacher: kept' in again.stdout and report(url)['answered'] == asked['answered']
+    quoting = server(hold='quote')  # an endpoint that writes the key into its error
+    quoted = mentorkd(quoting, tmp_path, *words[:-1], 'quoted')
+    assert quoted.returncode == 2 and 'Incorrect API key provided: …' in quoted.stderr.replace('\n', ' '), quoted.stderr
+    with_report = mentorkd(url, tmp_path, 'report', 'run', '--json')
+    assert {'journal.jsonl', 'manifest.json', 'report.json', 'report.html'} <= {f.name for f in (tmp_path/'run').rglob('*')}
     written = [f for f in tmp_path.rglob('*') if f.is_file()]
     assert len(written) > 20 and not [f for f in written if KEY.encode() in f.read_bytes()]
-    assert not [p for p in (stopped, done, again) if KEY in p.stdout + p.stderr]
+    assert not [p for p in (stopped, done, again, quoted, with_report) if KEY in p.stdout + p.stderr]
 
 
 @pytest.mark.parametrize('split', ['train', 'test'])

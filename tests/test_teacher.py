@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -371,9 +370,6 @@ def test_the_key_is_nowhere(server, tmp_path):
     said += [''.join(ask(at, tmp_path/f'python-{i}', 4).communicate()) for i, at in enumerate((url, quoting))]
     files = [f for f in tmp_path.rglob('*') if f.is_file()]
     assert len(files) > 8 and not [t for t in said if 'sk-secret' in t] and not [f for f in files if b'sk-secret' in f.read_bytes()]
-    nbs = Path(__file__).resolve().parent.parent/'nbs'
-    key = os.environ.get('OPENAI_API_KEY')
-    assert not key or not [f for f in nbs.rglob('*.ipynb') if key in f.read_text()]
 
 
 def test_plain_http_to_another_machine_needs_a_flag(tmp_path):
