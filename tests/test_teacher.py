@@ -112,7 +112,7 @@ with Journal(f'{folder}/journal.jsonl') as journal:
     teacher = BatchTeacher('m', journal=journal, price=Price(1., 2.), poll=.05, settle=float(sys.argv[3])) if batch else OpenAITeacher('m', journal=journal, price=Price(1., 2.))
     start = time.monotonic()
     write_jsonl(f'{folder}/texts.jsonl', [dict(id=i, texts=t) for i, t in enumerate(teacher([Question(f'q{i}', f'Question {i}?', '5') for i in range(n)], n=1))])
-    print(json.dumps(dict(open=len(journal.open_intents), seconds=time.monotonic() - start, requests=teacher.limiter and teacher.limiter.sent, refused=teacher.limiter and teacher.limiter.refused, failed=teacher.failed, peak=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)))
+    print(json.dumps(dict(open=len(journal.open_intents), cpu=time.process_time(), seconds=time.monotonic() - start, requests=teacher.limiter and teacher.limiter.sent, refused=teacher.limiter and teacher.limiter.refused, failed=teacher.failed, peak=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)))
 '''
 
 
