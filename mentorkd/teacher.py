@@ -186,7 +186,7 @@ async def _room(self:OpenAITeacher, q:Question, sample:int, seed:int)->AsyncIter
 
 @patch
 async def _all(self:OpenAITeacher, jobs:Iterator[tuple[int, Question, int]|None], seed:int, put:Callable)->None:
-    self.limiter, turn = Limiter(most=self.workers), asyncio.Lock()
+    self.limiter, turn = Limiter(most=self.workers), asyncio.Lock(); self.down.clear()
     async def following():
         async with turn:  # one looks, the others wait for it
             while (job := next(jobs, ())) is None and not self.stopped: await asyncio.sleep(.002)
