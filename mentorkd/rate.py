@@ -25,7 +25,7 @@ class Limiter:
             await self.free.wait_for(lambda: self.active < max(1, int(self.limit)))
             self.active += 1
     async def __aexit__(self, *error)->None:
-        async with self.free: self.active -= 1; self.free.notify_all() if self.active + 1 < self.limit else self.free.notify()
+        async with self.free: self.active -= 1; self.free.notify(max(1, int(self.limit) - self.active))  # as many as there are places
     def seen(self, status:int, # Of a response
              seconds:float=0., # It took
              now:float|None=None, # By the monotonic clock
