@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from matplotlib.figure import Figure
-from .annotate import count_tokens
+from .quote import count_tokens
 from .budget import price_of
 from .cases import open_run
 from .distillation import Distillation

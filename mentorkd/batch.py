@@ -18,10 +18,11 @@ from openai.types.chat import ChatCompletion
 from pydantic import ValidationError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt
 from .budget import Price, batch_share
+from .endpoint import PATHS, as_row, bound_of, checked_client, first_line
 from .journal import two_stages
 from .rate import pause_after, retried
 from .records import InputError, Question
-from .teacher import PATHS, OpenAITeacher, _first_line, as_row, bound_of, checked_client
+from .teacher import OpenAITeacher
 
 # %% ../nbs/05a_batch.ipynb #05ab0010
 def as_files(lines:list[tuple[str, bytes]], # Key and line of each request
@@ -55,20 +56,20 @@ class BatchTeacher(OpenAITeacher):
         self.rows, self.size, self.poll, self.settle = rows, size, poll, settle
         self.waiting:dict[str, Batch] = {}  # nonce → batch under way
         self.aside, self.tried, self.errors, self.began = {}, Counter(), {}, {}
-    def _client(self, allow_http): return checked_client(OpenAI, allow_http)
-    def _no_batch(self, path): pass  # it collects them
+    def _client(self, *how): return checked_client(OpenAI, *how)
+    def _no_batch(self, path): self.aside.clear()  # it collects them; what was set aside stands in the journal
     def stream(self, jobs:Iterator[tuple[int, Question, int]|None], # Place, question, which attempt; up to a None, what comes then depends on these
                seed:int=0, # Of the run
                stopped:Exception|None=None, # Why nothing may be sent
               )->Iterator[tuple[int, int, str|None]]: # Place, which attempt, and its text, None when it failed
-        "Attempts as batches end; what failed is noted in `failed`."
+        "Attempts as batches end; what failed is noted in `lost`, with its error."
         if not self.journal: raise InputError("A batch without a journal", "After a stop it could not be found again, and would be paid for twice", "Give the teacher a journal")
         jobs, self.stopped = list(takewhile(bool, jobs)), stopped
         if not stopped:
             try:
                 for _ in self._batches(jobs, seed): yield from self._over(jobs, seed)
             except InputError as e: self.stopped = e
-            except openai.OpenAIError as e: self.stopped = self._fatal(e) or InputError(f"No answer from the batch endpoint ({_first_line(e)})", "Batches under way go on there", "Run the same command again: they are found by their nonce")
+            except openai.OpenAIError as e: self.stopped = self._fatal(e) or InputError(f"No answer from the batch endpoint ({first_line(e)})", "Batches under way go on there", "Run the same command again: they are found by their nonce")
         yield from self._over(jobs, seed)
         if self.stopped: raise self.stopped
     def _batches(self, jobs, seed)->Iterator[None]:
@@ -85,7 +86,7 @@ class BatchTeacher(OpenAITeacher):
             keys, rows = [k for k, *_ in self._stages(q, s, seed)], self.kept(q, s, seed)
             error = next((self.errors[k] for k in keys if k in self.errors), None)
             if len(rows) < 2 and (not error or self.stopped): rest.append((i, q, s)); continue
-            if error: self.failed[q.id] = error
+            self._came(q, s, error)
             over.append((i, s, None if error else two_stages(*(r['text'] for r in rows))))
         jobs[:] = rest
         return over
@@ -135,7 +136,7 @@ def _submit(self:BatchTeacher, client, once, file, rest)->None:
     except openai.APIStatusError as e:
         if e.status_code >= 500: raise
         self._end(nonce, 'refused')
-        raise InputError(f"The endpoint refuses a batch ({_first_line(e)})", "Nothing was submitted", "Check OPENAI_API_KEY, OPENAI_BASE_URL and the model's name, or leave out --batch") from None
+        raise InputError(f"The endpoint refuses a batch ({first_line(e)})", "Nothing was submitted", "Check OPENAI_API_KEY, OPENAI_BASE_URL and the model's name, or leave out --batch") from None
     self.journal.note('sent', nonce=nonce, batch=batch.id); self._wait_for(nonce, batch)
 
 @patch
@@ -157,7 +158,9 @@ def _adopt(self:BatchTeacher, client)->None:
     "Take up the batches of earlier runs."
     notes = {kind: {r['nonce']: r for r in self.journal.notes if r['is'] == kind} for kind in ('batch', 'sent', 'ended')}
     for r in self.journal.open_intents:
-        if 'nonce' in r and r['nonce'] not in notes['batch']: self.journal.unpaid(r['key'])  # stopped before it could be submitted
+        if 'nonce' not in r or r['nonce'] in notes['ended'] or r['key'] in self.aside: continue
+        self.aside[r['key']] = r['most']; self.budget.doubt(r['most'])
+        if r['nonce'] not in notes['batch']: self._free(r['key'])  # stopped before it could be submitted
     for nonce in notes['batch'].keys() - notes['ended'].keys():
         if nonce in notes['sent']: batch = client.batches.retrieve(notes['sent'][nonce]['batch'])
         else: batch = self._look(client, nonce, notes['batch'][nonce].get('file'), notes['batch'][nonce].get('at') or time.time())
@@ -170,9 +173,12 @@ def _adopt(self:BatchTeacher, client)->None:
 def _open(self:BatchTeacher, nonce)->dict[str, dict]: return {r['key']: r for r in self.journal.open_intents if r.get('nonce') == nonce}
 
 @patch
+def _free(self:BatchTeacher, key)->None: self.journal.unpaid(key); self.budget.release(self.aside.pop(key), unpaid=True)
+
+@patch
 def _end(self:BatchTeacher, nonce, status)->None:
     if status in ('refused', 'never submitted'):
-        for key in self._open(nonce): self.journal.unpaid(key); self.budget.release(self.aside.pop(key, 0.), True)
+        for key in self._open(nonce): self._free(key)
     self.journal.note('ended', nonce=nonce, status=status)
 
 # %% ../nbs/05a_batch.ipynb #05ab0030
@@ -207,7 +213,7 @@ def _read(self:BatchTeacher, client, nonce, batch)->None:
     if full: self.rows = max(1, len(rows)//2); self.say(f"{batch.id}: too many tokens are waiting there; from now on {self.rows} requests a file")
     for key in rows: self._fail(key, f"batch {batch.status}", again=True, unpaid=batch.status != 'completed', counts=not full or len(rows) == 1)
     self._end(nonce, batch.status)
-    if batch.status == 'failed' and not full: raise InputError(f"The endpoint failed {batch.id} ({_first_line(message)})", "None of its requests was answered", "Check the model's name and its limits")
+    if batch.status == 'failed' and not full: raise InputError(f"The endpoint failed {batch.id} ({first_line(message)})", "None of its requests was answered", "Check the model's name and its limits")
 
 @patch
 def _result(self:BatchTeacher, key, intent, row)->None:
@@ -215,8 +221,9 @@ def _result(self:BatchTeacher, key, intent, row)->None:
     if status == 200:
         try: reply = (Completion if body.get('object') == 'text_completion' else ChatCompletion).model_validate(body); done = as_row(reply, tuple(intent['bound']), intent['given'])
         except (ValidationError, AttributeError, openai.APIError): return self._fail(key, "a reply that is no completion", again=True, unpaid=False)
-        mine = key in self.aside
-        done['dollars'] = self.budget.settle(self.aside.pop(key), done['read'], done['written']) if mine else self.budget.most(done['read'], done['written']) if intent['by'].rpartition(':')[0] == self.key else None  # of another model, of another price
+        most, same = self.aside.pop(key), intent['by'].rpartition(':')[0] == self.key
+        done['dollars'] = self.budget.settle(most, done['read'], done['written']) if same else None  # of another model, of another price
+        if not same: self.budget.release(most, unpaid=False)
         self.journal.complete(key, sync=False, **{k: intent[k] for k in ('id', 'stage', 'sample', 'by')}, **done)
         return None
     error = (body.get('error') if isinstance(body, dict) else None) or row.get('error') or {}
@@ -227,6 +234,6 @@ def _result(self:BatchTeacher, key, intent, row)->None:
 @patch
 def _fail(self:BatchTeacher, key, message, again, unpaid, counts=True)->None:
     self.tried[key] += counts
-    if not again or self.tried[key] >= self.tries: self.errors[key] = _first_line(message)
+    if not again or self.tried[key] >= self.tries: self.errors[key] = first_line(message)
     if unpaid: self.journal.unpaid(key)
-    if key in self.aside: self.budget.release(self.aside.pop(key), unpaid)
+    self.budget.release(self.aside.pop(key), unpaid)

@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 from .answers import MARKS
 from .cases import Kept, open_run, training_attempts
-from .journal import read_lines
+from .journal import annotated_file, completions, is_journal, named_seed
 from .methods import METHODS, Method, of_both, of_gold
 from .records import InputError, digest, read_rows, write_jsonl
 from .report import difference, rows
@@ -20,15 +20,19 @@ from .tasks import EMBEDDED
 TERMS = dict(openai="Written by a model behind an API: the provider's terms say what its texts may be used for, training of other models included. Read them before sharing (OpenAI: https://openai.com/policies/).", script="Written by a script of this package (Apache-2.0).", released="Released by 2hojae/mentor-kd (Apache-2.0), written by a model of OpenAI, whose terms apply: https://openai.com/policies/.",
              recorded="Of a file that the run was given; who wrote it, and under which terms, the run does not know.")
 
+def _journal_of(file:Path)->Path:
+    "The annotations themselves, or what was paid for beside them."
+    return file if file.is_file() and is_journal(file) else file.parent/'journal.jsonl'
+
 def teacher_of(kept:Kept # A run
               )->dict: # name, terms, dollars (None when not known)
     "The teacher's exact model, as far as it is known."
     s = kept.settings
     kind, _, of = ('recorded:' + s['annotations'] if s['annotations'] else s['teacher'] or '').partition(':')
-    file = of if kind == 'recorded' else None
-    journal = Path(s.get('journal') or kept.path/'journal.jsonl') if kind == 'openai' else Path(file).parent/'journal.jsonl' if file else None
+    file, seed = named_seed(of) if kind == 'recorded' else (None, None)
+    journal = Path(s.get('journal') or kept.path/'journal.jsonl') if kind == 'openai' else _journal_of(annotated_file(file, seed)) if file else None
     if journal and journal.is_file():
-        paid = [r for r in read_lines(journal.read_bytes())[0] if r.get('is') == 'done']
+        paid = [r for r in completions(journal).values() if seed is None or r['by'].endswith(f':{seed}')]
         names, known = sorted({r['model'] for r in paid}), paid and all(r['dollars'] is not None for r in paid)
         return dict(name=', '.join(names) + ', as the endpoint named itself', terms=TERMS['openai'], dollars=sum(r['dollars'] for r in paid) if known else None)
     if kind == 'openai': return dict(name=of + ', as the endpoint was asked', terms=TERMS['openai'], dollars=None)

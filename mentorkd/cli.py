@@ -6,13 +6,13 @@
 __all__ = ['ENDS', 'Told', 'VALUES', 'FILES', 'COMMANDS', 'add_settings', 'parser', 'main']
 
 # %% ../nbs/12_cli.ipynb #cbe1d080
-import argparse, contextlib, errno, json, os, sys
+import argparse, contextlib, json, os, sys
 from pathlib import Path
 from dataclasses import asdict, fields
 from fastcore.docments import docments
 from . import __version__
 from .answers import EXTRACTORS, KINDS
-from .records import InputError
+from .records import FULL, InputError
 from .settings import BEHAVIOURS, FOR_TORCH, PRESETS, PlanSettings, Settings
 from .tasks import EMBEDDED, TASKS
 from .terminal import Lines, Parser, as_json, draws, fitted
@@ -36,6 +36,11 @@ ENDS = """exit codes:
   2    input that cannot be used, or a cap that was reached
   130  stopped by Ctrl-C; the same command goes on from there
   141  nobody reads the output any more
+
+environment:
+  OPENAI_API_KEY, OPENAI_BASE_URL  of the teacher's endpoint
+  MENTORKD_TIMEOUT, MENTORKD_WORKERS, MENTORKD_REQUEST_TRIES
+       of its requests, for run as for annotate (see annotate --help)
 
 `mentorkd COMMAND --help` lists a command's options. With --json a command
 prints one JSON document on stdout, and its progress on stderr."""
@@ -71,9 +76,10 @@ def _with_teachers(add)->None:
         ('--n', dict(type=int, default=6, help="Samples a question (6)")), ('--max-tokens', dict(type=int, default=512, help="Of a rationale (512)")), ('--answer-tokens', dict(type=int, default=32, help="Of the answer; a model that thinks unseen needs more (32)")),
         ('--temperature', dict(type=float, default=.7, help="Of the sampling (0.7)")), ('--endpoint', dict(default='chat', help="chat or completions, the older one (chat)")), ('--shots', dict(metavar='FILE', help="Worked examples before each question: question, rationale, answer")), ('--allow-http', dict(action='store_true', help="Plain http to another machine")),
         ('--until-correct', dict(type=int, default=0, metavar='K', help="Stop asking a question that has K correct ones")), ('--tries', dict(type=int, default=12, metavar='M', help="Samples a question at most, with --until-correct (12)")), ('--max-usd', dict(type=float, metavar='X', help="Stop before the journal holds more than X dollars")),
-        ('--batch', dict(action='store_true', help="Through the provider's batch endpoint: cheaper, hours later")), read_by, ('--price-read', dict(type=float, metavar='USD', help="Dollars a million tokens read, over the table's")), ('--price-written', dict(type=float, metavar='USD', help="The same for tokens written")), ('--seed', dict(type=int, default=1, help="Of the sampling (1)")))
+        ('--batch', dict(action='store_true', help="Through the provider's batch endpoint: cheaper, hours later")),
+        ('--timeout', dict(type=float, metavar='S', help="Seconds until an answer has to be there (120)")), ('--workers', dict(type=int, metavar='N', help="Requests at once, at most; how many it takes is found out (256)")), ('--request-tries', dict(type=int, metavar='N', help="Of a request that is refused, cut, late or answered with an error (9)")), read_by, ('--price-read', dict(type=float, metavar='USD', help="Dollars a million tokens read, over the table's")), ('--price-written', dict(type=float, metavar='USD', help="The same for tokens written")), ('--seed', dict(type=int, default=1, help="Of the sampling (1)")))
     add('annotate', "Ask a teacher for rationales; what was paid for is kept and never paid again.", *asked, ('--out', dict(required=True, metavar='DIR', help="Folder for teacher.jsonl and the journal")))
-    add('quote', "What annotate will cost; nothing is paid unless a pilot is asked for.", *asked, ('--pilot', dict(type=int, default=0, metavar='N', help="Ask N questions first, drawn at random, kept in --out")), ('--out', dict(metavar='DIR', help="Folder of the pilot's journal; annotate goes on from it")), ('--a-second', dict(type=float, metavar='R', help="Requests that the endpoint allows (the pilot's pace, or 5)")))
+    add('quote', "What annotate will cost; nothing is paid unless a pilot is asked for.", *asked, ('--pilot', dict(type=int, default=0, metavar='N', help="Ask N questions first, drawn at random, kept in --out")), ('--out', dict(metavar='DIR', help="Folder of the journal: of a pilot, or of annotate; what it holds is paid for, and not counted again")), ('--a-second', dict(type=float, metavar='R', help="Requests that the endpoint allows (the pilot's pace, or 5)")))
     add('import-annotations', "Others' rationales, marked like one's own: of the authors, MCC-KD, curator, distilabel, inspect, a journal, or plain rows.", ('files', dict(nargs='+', help="Files or folders")), *of, ('--out', dict(required=True, metavar='DIR', help="Folder for teacher.jsonl")), read_by)
 
 def _with_studies(add)->None:
@@ -155,7 +161,7 @@ def _asked(task, questions, answer_kind, teacher, seed, split):
 
 def _paid(model, **given):
     from mentorkd.annotate import paid_teacher
-    return paid_teacher(model, say=lambda line: print(line, file=sys.stderr), **given)
+    return paid_teacher(model, say=lambda line: print(line, file=sys.stderr), whole=False, **given)
 
 @contextlib.contextmanager
 def _asking(teacher, out):
@@ -164,7 +170,7 @@ def _asking(teacher, out):
     with teacher.kept_in(f'{out}/journal.jsonl'), tqdm(desc='teacher', leave=False) as bar:
         def progress(done, total, correct):
             bar.total = total; bar.n = done
-            bar.set_postfix({'yield': f'{correct/done:.0%}'} | (dict(dollars=f'{teacher.budget.spent:.4f}') if teacher.budget.price else dict(tokens=teacher.budget.read + teacher.budget.written)), refresh=False); bar.update(0)
+            bar.set_postfix({'yield': f'{correct/done:.0%}'} | (dict(dollars=f'{teacher.budget.spent:.4f}') | (dict(possibly=f'{teacher.budget.possible:.4f}') if teacher.budget.possible else {}) if teacher.budget.price else dict(tokens=teacher.budget.read + teacher.budget.written)), refresh=False); bar.update(0)
         yield progress
 
 def _annotate(task, questions, answer_kind, teacher, out, seed, split, **given)->Told:
@@ -177,14 +183,17 @@ def _annotate(task, questions, answer_kind, teacher, out, seed, split, **given)-
     return f"{result}\n\n{out}/teacher.jsonl", result.report | dict(out=f'{out}/teacher.jsonl')
 
 def _quote(task, questions, answer_kind, teacher, out, seed, split, n, until_correct, tries, extractor, pilot, a_second, **given)->Told:
-    from mentorkd.annotate import as_quote, pilot as ask_some, quote
     from mentorkd.budget import price_of
+    from mentorkd.quote import as_quote, held_in, pilot as ask_some, quote
     from mentorkd.teacher import worked_examples
     rows, data, model, asked = _asked(task, questions, answer_kind, teacher, seed, split)
     price, shots = price_of(model, given['price_read'], given['price_written']), worked_examples(given['shots']) if given['shots'] else ''
     if pilot < 0 or pilot == 1: raise InputError(f"--pilot {pilot}", "An interval needs two questions at least", "Give --pilot 2 or more, or leave it out")
     if pilot and not out: raise InputError("--pilot without --out", "What it costs could not be kept", "Give --out DIR, the folder that annotate will go on from")
-    costs = lambda some: quote(rows, model, price, n, given['max_tokens'], a_second, some, shots, given['answer_tokens'], until_correct, tries)
+    def costs(some):
+        there = out and Path(f'{out}/journal.jsonl').is_file()
+        held = held_in(f'{out}/journal.jsonl', rows, data.task.kind, _paid(model, client=contextlib.nullcontext, **given), seed, n, until_correct, tries, extractor) if there and price else None
+        return quote(rows, model, price, n, given['max_tokens'], a_second, some, shots, given['answer_tokens'], until_correct, tries, given['endpoint'], held)
     before = costs(None)
     if not pilot: return f"{asked}\n{as_quote(before)}", before
     paid = _paid(model, **given)
@@ -293,8 +302,9 @@ def _ended(argv:list[str]|None)->int: # Exit code
     try: return _told(**vars(parser().parse_args(argv)))
     except InputError as e: print(f'mentorkd: {e}', file=sys.stderr); return 2
     except OSError as e:
-        if e.errno != errno.ENOSPC: raise
-        print(f'mentorkd: {e}. A result could not be written; what was whole is kept. Free some space: the same command goes on from here', file=sys.stderr); return 2
+        if e.errno not in FULL: raise
+        seen = InputError(f"No space left{f' for {e.filename}' if e.filename else ''} ({e.strerror})", "A result could not be written; what was whole is kept", "Free some space or raise the quota: the same command goes on from here")
+        print(f'mentorkd: {seen}', file=sys.stderr); return 2
     except KeyboardInterrupt: print('mentorkd: stopped; the same command goes on from here', file=sys.stderr); return 130
 
 def main(argv:list[str]|None=None # Words of the command line

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from .answers import MARKS, AnswerKind, normalise
 from .attempts import mark_text, yields
-from .journal import Replay, annotated_file, is_journal
+from .journal import Replay, annotated_file, is_journal, named_seed
 from .records import Attempt, InputError, Question, read_rows, read_text, write_jsonl
 
 # %% ../nbs/06d_imports.ipynb #06d00008
@@ -65,14 +65,14 @@ def said_in(row:dict, # Of somebody's file
 def found_rows(path:str|Path # File or folder
               )->list[dict]: # Rows as they stand there
     "Rows of whatever somebody keeps annotations in."
-    path = annotated_file(path)
+    path, seed = named_seed(path); path = annotated_file(path, seed)
     if path.is_dir(): return _folder_rows(path)
     if path.suffix == '.eval': return _packed_rows(path)
     if path.suffix == '.parquet' and path.is_file():
         import datasets
         return datasets.Dataset.from_parquet(str(path), cache_dir=None, keep_in_memory=True).to_list()
     text = read_text(path)
-    if is_journal(path): return [dict(id=i.removeprefix('id:'), text=t) for i, texts in Replay(path).texts.items() for t in texts]
+    if is_journal(path): return [dict(id=i.removeprefix('id:'), text=t) for i, texts in Replay(path, seed).texts.items() for t in texts]
     try: whole = json.loads(text)
     except json.JSONDecodeError: return read_rows(path)
     return whole['samples'] if isinstance(whole, dict) and 'samples' in whole else whole if isinstance(whole, list) else [whole]

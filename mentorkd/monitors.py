@@ -98,10 +98,10 @@ class TeacherMonitor:
     ):
         if teacher.journal is None: raise InputError("A teacher without a journal", "Nobody knows what was paid or came back", "Open one: with Journal(FILE) as teacher.journal")
         self.teacher, self.gold, self.kind, self.panel = teacher, {q.id: q.answer for q in questions}, kind, Panel(every)
-        self.round, self.done, self.total, self.correct, self.times = 1, 0, 0, None, deque()
-    def __call__(self, done:int, total:int, correct:int|None=None)->None: # Samples of this round
+        self.done, self.total, self.correct, self.times = 0, 0, None, deque()
+    def __call__(self, done:int, total:int, correct:int|None=None)->None: # Samples
         "A sample more."
-        if done <= self.done: self.round += 1; self.times.clear()
+        if done <= self.done: self.times.clear()  # of an earlier call
         self.done, self.total, self.correct, now = done, total, correct, time.monotonic()
         self.times.append((now, done))
         while now - self.times[0][0] > 30: self.times.popleft()
@@ -120,7 +120,7 @@ class TeacherMonitor:
     def _draw(self)->str:
         s, share = self.seen(), self.done/max(1, self.total)
         bar = f"<div style='background:#ddd;height:.5em;border-radius:.25em;max-width:40em'><div style='background:{PALETTE[0]};height:.5em;border-radius:.25em;width:{share:.1%}'></div></div>"
-        return bar + html_table(['done', 'yield', 'dollars', 'tokens', 'rate', 'time left'], [(f"{self.done} of {self.total}" + (f', round {self.round}' if self.round > 1 else ''), f"{s['correct']/s['answers']:.0%} of {s['answers']}" if s['answers'] else '–',
+        return bar + html_table(['done', 'yield', 'dollars', 'tokens', 'rate', 'time left'], [(f"{self.done} of {self.total}", f"{s['correct']/s['answers']:.0%} of {s['answers']}" if s['answers'] else '–',
             'unknown' if s['dollars'] is None else f"{s['dollars']:.4f}", f"{s['tokens']:,}", '–' if self.rate is None else f'{self.rate:.1f}/s', as_time((self.total - self.done)/self.rate) if self.rate else '–')])
     def _repr_html_(self)->str: return self._draw()
 

@@ -25,7 +25,7 @@ class Limiter:
             await self.free.wait_for(lambda: self.active < max(1, int(self.limit)))
             self.active += 1
     async def __aexit__(self, *error)->None:
-        async with self.free: self.active -= 1; self.free.notify_all() if self.active + 1 < self.limit else self.free.notify()
+        async with self.free: self.active -= 1; self.free.notify(max(1, int(self.limit) - self.active))  # as many as there are places
     def seen(self, status:int, # Of a response
              seconds:float=0., # It took
              now:float|None=None, # By the monotonic clock
@@ -33,10 +33,10 @@ class Limiter:
         "Learn from a response."
         now = time.monotonic() if now is None else now
         self.sent += 1
-        if status == 429:
-            self.refused += 1
+        if status in (408, 429):  # too late, or too many
+            self.refused += status == 429
             if now - self.cut_at > 2*self.latency:  # alone, or soon after another
-                self.limit, self.cut_at = max(1., self.limit*(.9 if self.cut_at and now - self.cut_at > 4*self.latency else .75)), now
+                self.limit, self.cut_at = max(1., self.limit*(.5 if status == 408 else .9 if self.cut_at and now - self.cut_at > 4*self.latency else .75)), now
         elif status >= 500: self.grow_from = now + 5
         else:
             self.latency += .1*(seconds - self.latency)

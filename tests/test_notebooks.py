@@ -1,5 +1,6 @@
 "What every page promises: a title, a line about it, kept outputs, failures shown, arrows that point down."
 import json
+import os
 import re
 from pathlib import Path
 
@@ -47,3 +48,22 @@ def test_arrows_point_down():
 
 def test_no_machine_path_in_any_page():
     assert not [p.name for p in PAGES if re.search(r'/(home|root|tmp|work)/', p.read_text())]
+
+
+KEYS = re.compile(r'sk-[A-Za-z0-9_-]{12,}|hf_[A-Za-z0-9]{20,}|Bearer\s+[A-Za-z0-9._-]{8,}')  # of OpenAI and its like, of the Hugging Face hub, of any request's head
+
+
+def given_keys():
+    "What pages and tests give as a key, and what stands in the environment."
+    texts = [s for p in PAGES for _, s in cells(p)] + [p.read_text() for p in Path(__file__).parent.glob('*.py')]
+    found = {k for t in texts for k in re.findall(r"""(?:api_key|OPENAI_API_KEY)(?:'\])? ?= ?'([^']+)'|^KEY = '([^']+)'""", t, re.M) for k in k}
+    return (found | {os.environ.get(k, '') for k in ('OPENAI_API_KEY', 'HF_TOKEN')}) - {'', 'none'}
+
+
+def test_no_key_in_any_output():
+    "Nor in a recording or a table beside the pages."
+    assert KEYS.search('Authorization: Bearer abcdefgh1') and KEYS.search('sk-proj-0123456789ab') and {'a-made-up-key', 'sk-secret', 'sk-not-to-be-seen'} <= given_keys()
+    said = {p: json.dumps([o for c, _ in cells(p) for o in c.get('outputs', [])], ensure_ascii=False) for p in PAGES}
+    said |= {p: p.read_text() for p in NBS.rglob('*') if p.suffix in ('.json', '.jsonl', '.csv', '.toml', '.yml', '.svg') and 'runs' not in p.parts and p.is_file()}
+    assert len(said) > len(PAGES) > 50
+    assert not [(p.name, k) for p, text in said.items() for k in (*KEYS.findall(text), *(k for k in given_keys() if k in text))]

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -20,7 +19,7 @@ import asyncio, json, random, sys, time
 from email.utils import formatdate
 from aiohttp import web
 rate, latency, trouble, hold = float(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3]), sys.argv[4]
-files, batches = {}, []
+files, batches, lock = {}, [], asyncio.Lock()
 seen, tokens, last, rng = {}, rate*.5, time.monotonic(), random.Random(0)
 counts = dict(asked=0, answered=0, refused=0)
 
@@ -29,6 +28,12 @@ async def answer(request):
     counts['asked'] += 1
     body = await request.json()
     if hold == 'quote': return quoted(request)
+    if hold == 'drop': request.transport.close(); return web.Response()
+    text = prompt_of(body)
+    if hold == 'never' and 'the 7th time' in text or hold == 'down' and counts['answered'] >= 40: return web.json_response(dict(error=dict(message='out of order')), status=503)
+    if hold == 'old' and 'max_tokens' in body: return web.json_response(dict(error=dict(message="Unsupported parameter: 'max_tokens' is not supported with this model.", param='max_tokens')), status=400)
+    if hold == 'slow':
+        async with lock: await asyncio.sleep(.2)
     if hold == 'date' and counts['asked'] == 1:
         counts['until'] = int(time.time()) + 3
         return web.json_response(dict(error=dict(message='slow down')), status=429, headers={'retry-after': formatdate(counts['until'], usegmt=True)})
@@ -41,19 +46,22 @@ async def answer(request):
     tokens -= 1
     await asyncio.sleep(latency*rng.uniform(.75, 1.25))
     if rng.random() < trouble:
-        kind = rng.choice(['500', 'cut', 'json'])
+        kind = rng.choice(['500', 'cut', 'json', 'drop'])
+        if kind == 'drop': request.transport.close(); return web.Response()
         if kind == '500': return web.json_response(dict(error=dict(message='oh')), status=500)
         if kind == 'json': return web.Response(body=b'{"choices": [{"mess', content_type='application/json')
         response = web.StreamResponse(headers={'content-type': 'application/json', 'content-length': '500'})
         await response.prepare(request); await response.write(b'{"id":'); request.transport.close(); return response
     return web.json_response(completion(body))
 
+def prompt_of(body): return body['prompt'] if 'prompt' in body else body['messages'][0]['content']
 def completion(body):
-    text = body['messages'][0]['content']
+    text = prompt_of(body)
     key = f"{text}|{body['seed']}"
     seen[key] = seen.get(key, 0) + 1; counts['answered'] += 1
     said = '5.' if text.endswith('the answer is') else f"Steps for {body['seed']}: 3 + 2 = 5."
-    return dict(id='1', object='chat.completion', created=0, model='m', usage=dict(prompt_tokens=40, completion_tokens=20, total_tokens=60), choices=[dict(index=0, finish_reason='stop', message=dict(role='assistant', content=said))])
+    kind, said = ('text_completion', dict(text=said)) if 'prompt' in body else ('chat.completion', dict(message=dict(role='assistant', content=said)))
+    return dict(id='1', object=kind, created=0, model='m', usage=dict(prompt_tokens=40, completion_tokens=20, total_tokens=60), choices=[dict(index=0, finish_reason='stop', **said)])
 
 def quoted(request): return web.json_response(dict(error=dict(message='Incorrect API key provided: ' + request.headers['authorization'].removeprefix('Bearer '))), status=401)
 async def upload(request):
@@ -82,9 +90,10 @@ async def listed(request):
     counts['listed'] = counts.get('listed', 0) + 1
     return web.json_response(dict(object='list', data=[] if hold == 'after' and counts['listed'] < 4 else batches, has_more=False))  # what was submitted shows late
 async def content(request): return web.Response(body=files[request.match_info['name']])
+async def held(request): global hold; hold = request.match_info['name'].strip('-'); return web.json_response({})
 async def report(request): return web.json_response(counts | dict(twice=sum(n > 1 for n in seen.values()), batches=[len(files[b['input_file_id']].splitlines()) for b in batches]))
 app = web.Application(client_max_size=10**9)
-app.add_routes([web.post('/v1/chat/completions', answer), web.post('/v1/files', upload), web.get('/v1/files/{name}/content', content), web.post('/v1/batches', submit), web.get('/v1/batches', listed), web.get('/v1/batches/{name}', look), web.get('/report', report)])
+app.add_routes([web.post('/v1/chat/completions', answer), web.post('/v1/completions', answer), web.post('/v1/files', upload), web.get('/v1/files/{name}/content', content), web.post('/v1/batches', submit), web.get('/v1/batches', listed), web.get('/v1/batches/{name}', look), web.get('/report', report), web.get('/hold/{name}', held)])
 async def main():
     runner = web.AppRunner(app, access_log=None); await runner.setup(); site = web.TCPSite(runner, '127.0.0.1', 0); await site.start()
     print(site._server.sockets[0].getsockname()[1], flush=True)
@@ -103,7 +112,7 @@ with Journal(f'{folder}/journal.jsonl') as journal:
     teacher = BatchTeacher('m', journal=journal, price=Price(1., 2.), poll=.05, settle=float(sys.argv[3])) if batch else OpenAITeacher('m', journal=journal, price=Price(1., 2.))
     start = time.monotonic()
     write_jsonl(f'{folder}/texts.jsonl', [dict(id=i, texts=t) for i, t in enumerate(teacher([Question(f'q{i}', f'Question {i}?', '5') for i in range(n)], n=1))])
-    print(json.dumps(dict(open=len(journal.open_intents), seconds=time.monotonic() - start, requests=teacher.limiter and teacher.limiter.sent, refused=teacher.limiter and teacher.limiter.refused, failed=teacher.failed, peak=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)))
+    print(json.dumps(dict(open=len(journal.open_intents), cpu=time.process_time(), seconds=time.monotonic() - start, requests=teacher.limiter and teacher.limiter.sent, refused=teacher.limiter and teacher.limiter.refused, failed=teacher.failed, peak=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)))
 '''
 
 
@@ -122,6 +131,12 @@ def server():
 def report(url):
     from urllib.request import urlopen
     return json.loads(urlopen(f'{url}/report').read())
+
+
+def hold(url, name='-'):
+    "What the server does from now on; without a name nothing but answer."
+    from urllib.request import urlopen
+    urlopen(f'{url}/hold/{name}').read()
 
 
 def ask(url, folder, n, *how):
@@ -167,6 +182,16 @@ def test_full_disk(server, tmp_path):
     assert report(url)['answered'] == 600 and report(url)['twice'] == 0
 
 
+def test_full_past_the_journal(server, tmp_path):
+    "All is paid for, and there is no room for what is made of it: a message in three parts."
+    url, asked = server(), (*numbered(tmp_path, 30), '--n', '1', '--out', 'a')
+    assert mentorkd(tmp_path, url, 'annotate', *asked).returncode == 0
+    written = (tmp_path/'a/teacher.jsonl').read_bytes(); (tmp_path/'a/teacher.jsonl').unlink()
+    full = mentorkd(tmp_path, url, 'annotate', *asked, before='import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))')
+    assert full.returncode == 2 and 'mentorkd: No space left' in full.stderr and 'Traceback' not in full.stderr and not (tmp_path/'a/teacher.jsonl').exists(), full.stderr
+    assert mentorkd(tmp_path, url, 'annotate', *asked).returncode == 0 and (tmp_path/'a/teacher.jsonl').read_bytes() == written and report(url)['answered'] == 60
+
+
 def test_rate(server, tmp_path):
     url, rate = server(rate=100, latency=.2), 100
     seen = finished(ask(url, tmp_path/'rate', 500))
@@ -176,10 +201,33 @@ def test_rate(server, tmp_path):
 
 
 def test_trouble(server, tmp_path):
-    "Failures of the server and cut connections are tried again; nothing of another library is thrown."
+    "Failures of the server, connections that are cut in the middle or dropped before an answer, and broken JSON are tried again; nothing of another library is thrown."
     seen = finished(ask(server(trouble=.1), tmp_path/'trouble', 60))
     texts = [json.loads(line)['texts'] for line in (tmp_path/'trouble/texts.jsonl').read_text().splitlines()]
     assert len(texts) == 60 and sum(map(len, texts)) == 60 - len(seen['failed']) >= 50
+
+
+def test_the_older_endpoint(server, tmp_path):
+    "One text in, one out, through the same troubles; and a model there that knows no `max_tokens`."
+    asked = (*numbered(tmp_path, 12), '--n', '2', '--endpoint', 'completions')
+    done = mentorkd(tmp_path, server(trouble=.1), 'annotate', *asked, '--out', 'a')
+    assert done.returncode == 0 and '24 attempts at 12 questions: 24 correct' in done.stdout, done.stdout + done.stderr
+    old = mentorkd(tmp_path, server(hold='old'), 'annotate', *asked, '--out', 'old')
+    assert old.returncode == 0 and '24 attempts at 12 questions: 24 correct' in old.stdout and 'm refuses max_tokens: asked without it' in old.stderr, old.stderr
+    assert (tmp_path/'old/teacher.jsonl').read_bytes() == (tmp_path/'a/teacher.jsonl').read_bytes()
+
+
+def test_dropped(server, tmp_path):
+    "Every connection is dropped without a word, then none: a clear end, nothing counted as answered, and all of it the next time."
+    url, asked = server(hold='drop'), (*numbered(tmp_path, 6), '--n', '1', '--out', 'a')
+    dropped = mentorkd(tmp_path, url, 'annotate', *asked)
+    assert dropped.returncode == 2 and 'No answer from the endpoint' in dropped.stderr and 'Traceback' not in dropped.stderr, dropped.stderr
+    possibly = json.loads((tmp_path/'a/report.json').read_text())
+    assert possibly['dollars'] == 0 and possibly['in_flight'] > 0 and possibly['in_flight_dollars'] > 0  # it came there, and nobody knows
+    hold(url)
+    done = mentorkd(tmp_path, url, 'annotate', *asked)
+    assert done.returncode == 0 and '6 attempts at 6 questions' in done.stdout and 'possibly spent beside that: $0' in done.stdout.replace('\n', ' '), done.stdout
+    assert report(url)['answered'] == 12 and report(url)['twice'] == 0
 
 
 def test_asked_to_wait_until_a_date(server, tmp_path):
@@ -213,9 +261,48 @@ def test_until_correct_is_resumed(server, tmp_path):
     assert (tmp_path/'killed/teacher.jsonl').read_bytes() == (tmp_path/'whole/teacher.jsonl').read_bytes()
 
 
+def numbered(folder, n):
+    (folder/'q.jsonl').write_text('\n'.join(json.dumps(dict(question=f'What is 3 + 2, asked for the {i}th time?', answer='5', split='train')) for i in range(n)))
+    return '--questions', 'q.jsonl', '--answer-kind', 'number', '--teacher', 'openai:m', '--split', 'all', '--price-read', '1', '--price-written', '2'
+
+
+def test_an_outage_ends_it(server, tmp_path):
+    "Not one question after the other is set aside; what was paid for is kept, and the same command goes on."
+    url, asked = server(hold='down'), (*numbered(tmp_path, 200), '--n', '1', '--workers', '8', '--request-tries', '2', '--out', 'a')
+    stopped = mentorkd(tmp_path, url, 'annotate', *asked)
+    assert stopped.returncode == 2 and 'The endpoint failed 5 questions in a row' in stopped.stderr.replace('\n', ' '), stopped.stderr
+    kept = [r for r in read_lines((tmp_path/'a/journal.jsonl').read_bytes())[0] if r['is'] == 'done']
+    assert report(url)['answered'] == len(kept) >= 40 and report(url)['asked'] < 100
+    hold(url)
+    done = mentorkd(tmp_path, url, 'annotate', *asked)
+    assert done.returncode == 0 and '200 attempts at 200 questions' in done.stdout, done.stderr
+    assert report(url)['answered'] == 400 and report(url)['twice'] == 0
+
+
+def test_a_slow_server(server, tmp_path):
+    "One answer at a time: places are taken back when answers come too late, and nobody is set aside."
+    url = server(hold='slow')
+    done = mentorkd(tmp_path, url, 'annotate', *numbered(tmp_path, 30), '--n', '1', '--timeout', '.7', '--out', 'a')
+    assert done.returncode == 0 and '30 attempts at 30 questions: 30 correct' in done.stdout and 'set aside' not in done.stdout, done.stdout + done.stderr
+    assert report(url)['asked'] < 90
+    one = mentorkd(tmp_path, url, 'annotate', *numbered(tmp_path, 5), '--n', '2', '--workers', '1', '--timeout', '5', '--out', 'one')
+    assert one.returncode == 0 and report(url)['asked'] < 110 and json.loads((tmp_path/'one/report.json').read_text())['in_flight'] == 0
+    late = mentorkd(tmp_path, url, 'annotate', *numbered(tmp_path, 5), '--n', '1', '--timeout', '.05', '--out', 'late')
+    assert late.returncode == 2 and '--timeout' in late.stderr and 'Traceback' not in late.stderr
+
+
+def test_set_aside(server, tmp_path):
+    "A question that keeps failing: the others go on, and the next command asks it alone."
+    url, asked = server(hold='never'), (*numbered(tmp_path, 12), '--n', '2', '--request-tries', '2', '--out', 'a')
+    some = mentorkd(tmp_path, url, 'annotate', *asked)
+    assert some.returncode == 0 and '22 attempts at 12 questions' in some.stdout and '1 questions were set aside, 2 samples of them' in some.stdout.replace('\n', ' '), some.stdout
+    hold(url); before = report(url)['asked']
+    assert '24 attempts at 12 questions' in mentorkd(tmp_path, url, 'annotate', *asked).stdout and report(url)['asked'] == before + 4
+
+
 def test_tokens_by_tiktoken(monkeypatch):
     tiktoken = pytest.importorskip('tiktoken')
-    from mentorkd.annotate import _coder, count_tokens
+    from mentorkd.quote import _coder, count_tokens
     small = tiktoken.Encoding('small', pat_str=r'\w+|\W', mergeable_ranks={bytes([b]): b for b in range(256)} | {b'th': 256, b'the': 257}, special_tokens={'<|endoftext|>': 258})
     monkeypatch.setattr(tiktoken, 'encoding_for_model', lambda model: small)
     _coder.cache_clear()
@@ -263,8 +350,8 @@ def test_unreachable(tmp_path):
     assert err.strip().splitlines()[-1].startswith('mentorkd.records.InputError: No answer from the endpoint')
 
 
-def mentorkd(folder, url, *words):
-    return subprocess.run([sys.executable, '-c', 'from mentorkd.cli import main; main()', *words], cwd=folder, env=os.environ | dict(OPENAI_BASE_URL=f'{url}/v1', OPENAI_API_KEY='sk-secret'), capture_output=True, text=True)
+def mentorkd(folder, url, *words, before=''):
+    return subprocess.run([sys.executable, '-c', f'{before}\nfrom mentorkd.cli import main; main()', *words], cwd=folder, env=os.environ | dict(OPENAI_BASE_URL=f'{url}/v1', OPENAI_API_KEY='sk-secret'), capture_output=True, text=True)
 
 
 def some_questions(folder):
@@ -283,9 +370,6 @@ def test_the_key_is_nowhere(server, tmp_path):
     said += [''.join(ask(at, tmp_path/f'python-{i}', 4).communicate()) for i, at in enumerate((url, quoting))]
     files = [f for f in tmp_path.rglob('*') if f.is_file()]
     assert len(files) > 8 and not [t for t in said if 'sk-secret' in t] and not [f for f in files if b'sk-secret' in f.read_bytes()]
-    nbs = Path(__file__).resolve().parent.parent/'nbs'
-    key = os.environ.get('OPENAI_API_KEY')
-    assert not key or not [f for f in nbs.rglob('*.ipynb') if key in f.read_text()]
 
 
 def test_plain_http_to_another_machine_needs_a_flag(tmp_path):
@@ -300,13 +384,16 @@ def test_command_line(server, tmp_path):
     price = ('--price-read', '1', '--price-written', '2')
     assert mentorkd(tmp_path, url, 'quote', *asked).returncode == mentorkd(tmp_path, url, 'annotate', *asked, '--out', 'a', '--max-usd', '1').returncode == 2  # no price is known for m
     assert not (tmp_path/'a').exists()
-    assert re.search(r'4 questions\s+to m,[^:]*?\n +calls +48 +48\n', mentorkd(tmp_path, url, 'quote', *asked, *price).stdout)
+    assert re.search(r'(?s)4 questions\s+to m,.*?\n +calls +48 +48\n', mentorkd(tmp_path, url, 'quote', *asked, *price).stdout)
     assert report(url)['asked'] == 0
     pilot = mentorkd(tmp_path, url, 'quote', *asked, *price, '--pilot', '2', '--out', 'a')
     assert 'a pilot of 2 questions' in pilot.stdout, pilot.stderr
     assert report(url)['asked'] == 24
     done = mentorkd(tmp_path, url, 'annotate', *asked, *price, '--out', 'a')
     assert '24 attempts at 4 questions: 24 correct' in done.stdout, done.stderr
+    left = mentorkd(tmp_path, url, 'quote', *asked, *price, '--out', 'a')
+    assert '48 calls are paid for already' in left.stdout and re.search(r'\n +calls +0 +0\n', left.stdout), left.stderr
+    assert re.search(r'\n +calls +16 +16\n', mentorkd(tmp_path, url, 'quote', *asked, *price, '--n', '8', '--out', 'a').stdout)
     played = mentorkd(tmp_path, url, 'import-annotations', 'a/journal.jsonl', *asked[:4], '--out', 'played')
     own = mentorkd(tmp_path, url, 'import-annotations', 'a', *asked[:4], '--out', 'own')
     assert (tmp_path/'own/teacher.jsonl').read_bytes() == (tmp_path/'a/teacher.jsonl').read_bytes(), own.stderr
