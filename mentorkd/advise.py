@@ -16,7 +16,7 @@ from .quote import count_tokens
 from .budget import price_of
 from .cases import open_run
 from .distillation import Distillation
-from .evaluate import Contrast, contrast, verdict
+from .evaluate import Answer, contrast, judged, verdict
 from .figures import mean_interval
 from .generators import Recorded
 from .inputs import load_data, share_of, teachers
@@ -129,20 +129,20 @@ def trial(w:Way, # To try
 class Advice:
     "What came out."
     rows: list[dict] # A way a row: mean accuracy on dev, interval over seeds, dollars, hours, all in dollars
-    contrast: Contrast # Both minus more samples
-    of_interest: float # Smallest difference that would matter
+    answers: list[Answer] # Each way with a mentor minus more samples; both together is the primary one
     @property
     def sentence(self)->str:
         "What to do."
-        more, both = self.rows[1], self.rows[-1]
-        said = {'supported': f"A mentor is worth it here: its rationales and soft labels gain over {more['way']}",
-                'not supported': f"A mentor is not worth it here: over {more['way']} it does not gain what would matter",
-                'not decidable at this power': f"These seeds and questions do not decide between a mentor and {more['way']}"}[verdict(self.contrast.ci95, self.of_interest)]
-        return f"{said} ({self.contrast}; of interest from {self.of_interest:.1%}), at ${both['total']:.2f} against ${more['total']:.2f}."
+        more, total = self.rows[1]['way'], {r['way']: r['total'] for r in self.rows}
+        best = max(self.answers, key=lambda a: (a.verdict == 'supported', a.contrast.difference))
+        if best.verdict == 'supported': said = f"A mentor is worth it here: {best.name} gain{'s'*(best.name == 'both')} over {more}"
+        elif all(a.verdict == 'not supported' for a in self.answers): said = f"A mentor is not worth it here: over {more} it does not gain what would matter"
+        else: said = f"These seeds and questions do not decide between a mentor and {more}; the largest gain is that of {best.name}"
+        return f"{said} ({best.contrast}; of interest from {best.of_interest:.1%}), at ${total[best.name]:.2f} against ${total[more]:.2f}."
     def __str__(self)->str:
         head = f"{'on dev':<34}{'accuracy, 95% over seeds':>26}{'teacher $':>11}{'hours':>8}{'all $':>8}"
         line = lambda r: f"{r['way']:<34}{r['accuracy']:>8.1%} [{r['low']:>6.1%}, {r['high']:>6.1%}]{r['dollars']:>11.2f}{r['hours']:>8.3f}{r['total']:>8.2f}"
-        return '\n'.join([head, *map(line, self.rows), '', self.sentence])
+        return '\n'.join([head, *map(line, self.rows), '', *map(str, self.answers), '', self.sentence])
 
 def weigh(trials:list[Trial], # All ways, all seeds
           hour:float, # Dollars an hour of the machine
@@ -154,18 +154,22 @@ def weigh(trials:list[Trial], # All ways, all seeds
     share = lambda t: sum(a.ok for a in t.marks)/len(t.marks)
     mean = lambda ts, what: sum(getattr(t, what) for t in ts.values())/len(ts)
     rows = [dict(way=w, **dict(zip(('accuracy', 'low', 'high'), mean_interval([share(t) for t in ts.values()]))), dollars=mean(ts, 'dollars'), hours=mean(ts, 'hours'), total=mean(ts, 'dollars') + hour*mean(ts, 'hours')) for w, ts in by_way.items()]
-    marks = [{s: t.marks for s, t in ts.items()} for ts in by_way.values()]
-    return Advice(rows, contrast(marks[-1], marks[1]), of_interest)
+    marks = {w: {s: t.marks for s, t in ts.items()} for w, ts in by_way.items()}
+    _, more, *mentored = marks
+    found = {w: contrast(marks[w], marks[more]) for w in reversed(mentored)}
+    return Advice(rows, judged(found, dict.fromkeys(found, of_interest), 'both'))
 
 @styled
 def advice_figure(a:Advice # To be drawn
                  )->Figure: # Accuracy against dollars
-    "What each way brings for its money."
-    figure = Figure(figsize=(6, 3.2), layout='constrained')
-    ax = figure.subplots()
-    for colour, r in zip(PALETTE, a.rows): ax.errorbar(r['total'], r['accuracy'], yerr=[[r['accuracy'] - r['low']], [r['high'] - r['accuracy']]], fmt='o', capsize=3, color=colour, label=r['way'])
-    ax.set(xlabel='dollars, teacher and machine', ylabel='accuracy on dev'); ax.yaxis.set_major_formatter(lambda y, _: f'{y:.0%}')
-    ax.legend()
+    "What each way brings for its money and its hours."
+    figure = Figure(figsize=(7, 3.4), layout='constrained')
+    axes = figure.subplots(1, 3, sharey=True)
+    for ax, (what, label) in zip(axes, dict(dollars='dollars for the teacher', hours='hours of the machine', total='dollars in all').items()):
+        for colour, r in zip(PALETTE, a.rows): ax.errorbar(r[what], r['accuracy'], yerr=[[r['accuracy'] - r['low']], [r['high'] - r['accuracy']]], fmt='o', capsize=3, color=colour, label=r['way'])
+        ax.set(xlabel=label); ax.margins(x=.15)
+    axes[0].set(ylabel='accuracy on dev'); axes[0].yaxis.set_major_formatter(lambda y, _: f'{y:.0%}')
+    figure.legend(*axes[0].get_legend_handles_labels(), loc='outside lower center', ncols=3)
     return figure
 
 # %% ../nbs/11h_advise.ipynb #11a50020
@@ -181,6 +185,7 @@ def advise(run:str|Path, # A finished run folder
     "Four ways to spend the same money on a run's questions, compared on dev."
     s, sample = settings_of(run), sample_dollars(run, model)
     if seeds < 2 or hour < 0: raise InputError(f"seeds = {seeds}, hour = {hour}", "One seed says nothing of luck, and an hour costs something", "Give two seeds at least, and dollars from 0")
+    verdict((0., 0.), of_interest)
     if (s.teacher or '').startswith('openai:') and s.max_usd is None: raise InputError("The run's teacher is paid, and --max-usd was not given to it", "More samples would be bought without a limit", "Do the run with --max-usd: its journal is kept, and nothing is paid twice")
     report, out = open_run(run).report(), Path(out or f'{run}-advice')
     seconds = seconds_of(report['seconds'], MENTOR)
