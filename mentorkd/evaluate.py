@@ -129,7 +129,7 @@ def contrast(first:dict[int, list[Attempt]], # Seed → one attempt a question
     drawn = stats.bootstrap((by_question,), np.mean, method='percentile', n_resamples=2000, rng=0).confidence_interval if by_question.std() else (by_question.mean(),)*2
     questions = tuple(float(x) for x in drawn)
     if n == 1: return Contrast(float(apart.mean()), None, questions, compare(*(method[min(first)] for method in (first, second))).p_value, None, 1, len(ids))
-    spread = by_seed.std(ddof=1)
+    spread = s if (s := by_seed.std(ddof=1)) > 1e-12 else 0.  # equal but for rounding
     seeds = stats.t.interval(.95, n - 1, by_seed.mean(), spread/n**.5) if spread else (by_seed.mean(),)*2
     p = stats.ttest_1samp(by_seed, 0).pvalue if spread else float(not by_seed.any())
     detectable = spread*_sizes_found(n, .05)
