@@ -28,10 +28,11 @@ BOXES = dict(
     teacher=Box(3.1, 2.7, 'teacher', 'a black-box LLM', COLOURS['teacher']),
     filter=Box(6.4, 2.7, 'D_teacher', 'rationales that are right', COLOURS['teacher'], 3.3),
     mentor=Box(3.1, 0, 'mentor', 'fine-tuned', COLOURS['mentor']),
-    augment=Box(6.4, 0, 'D_mentor', 'new ones, with soft labels', COLOURS['mentor'], 3.3),
-    student=Box(10.5, 1.35, 'student', '(1 − λ)·L_rd + λ·L_sld', COLOURS['student'], 2.9))
+    augment=Box(6.4, 0, 'D_mentor', 'more that are right', COLOURS['mentor'], 3.3),
+    student=Box(10.5, 1.35, 'student', '(1 − λ)·L_rd + λ·L_sld', COLOURS['student'], 2.9),
+    soft=Box(7.1, 1.35, 'soft labels', 'for all right rationales', COLOURS['mentor'], 2.6))
 
-ARROWS = (('questions', 'teacher'), ('questions', 'mentor'), ('teacher', 'filter'), ('filter', 'mentor'), ('mentor', 'augment'), ('filter', 'student'), ('augment', 'student'))
+ARROWS = (('questions', 'teacher'), ('questions', 'mentor'), ('teacher', 'filter'), ('filter', 'mentor'), ('mentor', 'augment'), ('filter', 'student'), ('augment', 'student'), ('mentor', 'soft'), ('soft', 'student'))
 
 # %% ../nbs/10g_picture.ipynb #a10c0010
 @styled
