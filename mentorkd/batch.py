@@ -20,7 +20,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt
 from .budget import Price, batch_share
 from .endpoint import PATHS, as_row, bound_of, checked_client, first_line
 from .journal import two_stages
-from .rate import pause_after, retried
+from .rate import pause_after, retried, without_credit
 from .records import InputError, Question
 from .teacher import OpenAITeacher
 
@@ -120,7 +120,11 @@ def _affordable(self:BatchTeacher, rest)->list[tuple[str, bytes]]:
 # %% ../nbs/05a_batch.ipynb #05ab0028
 @patch
 def _submit(self:BatchTeacher, client, once, file, rest)->None:
-    nonce, uploaded, doubt = secrets.token_hex(16), client.files.create(file=('mentorkd.jsonl', b''.join(line for _, line in file)), purpose='batch'), None
+    nonce, doubt = secrets.token_hex(16), None
+    try: uploaded = client.files.create(file=('mentorkd.jsonl', b''.join(line for _, line in file)), purpose='batch')
+    except openai.APIStatusError as e:
+        if e.status_code >= 500: raise
+        raise self._no_batches(e) from None
     for key, _ in file:
         request, about = rest[key]; given = self._given(request)
         self.journal.intend(key, self.aside[key], **about, nonce=nonce, bound=bound_of(request), given={p: given[p] for p in ('temperature', 'max_tokens', 'seed', 'stop') if p in given})
@@ -136,8 +140,23 @@ def _submit(self:BatchTeacher, client, once, file, rest)->None:
     except openai.APIStatusError as e:
         if e.status_code >= 500: raise
         self._end(nonce, 'refused')
-        raise InputError(f"The endpoint refuses a batch ({first_line(e)})", "Nothing was submitted", "Check OPENAI_API_KEY, OPENAI_BASE_URL and the model's name, or leave out --batch") from None
+        raise self._no_batches(e) from None
     self.journal.note('sent', nonce=nonce, batch=batch.id); self._wait_for(nonce, batch)
+
+@patch
+def _no_batches(self:BatchTeacher, e)->InputError: return InputError(f"The endpoint refuses a batch ({first_line(e)})", "Nothing was submitted", "Add credit; what was paid for is kept" if without_credit(e) else "Check OPENAI_API_KEY, OPENAI_BASE_URL and the model's name, or leave out --batch: many endpoints have none")
+
+@patch
+def _no_batches(self:BatchTeacher, e)->InputError: return InputError(f"The endpoint refuses a batch ({first_line(e)})", "Nothing was submitted", "Add credit; what was paid for is kept" if without_credit(e) else "Check OPENAI_API_KEY, OPENAI_BASE_URL and the model's name, or leave out --batch: many endpoints have none")
+
+@patch
+def _no_batches(self:BatchTeacher, e)->InputError: return InputError(f"The endpoint refuses a batch ({first_line(e)})", "Nothing was submitted", "Add credit; what was paid for is kept" if without_credit(e) else "Check OPENAI_API_KEY, OPENAI_BASE_URL and the model's name, or leave out --batch: many endpoints have none")
+
+@patch
+def _no_batches(self:BatchTeacher, e)->InputError: return InputError(f"The endpoint refuses a batch ({first_line(e)})", "Nothing was submitted", "Add credit; what was paid for is kept" if without_credit(e) else "Check OPENAI_API_KEY, OPENAI_BASE_URL and the model's name, or leave out --batch: many endpoints have none")
+
+@patch
+def _no_batches(self:BatchTeacher, e)->InputError: return InputError(f"The endpoint refuses a batch ({first_line(e)})", "Nothing was submitted", "Add credit; what was paid for is kept" if without_credit(e) else "Check OPENAI_API_KEY, OPENAI_BASE_URL and the model's name, or leave out --batch: many endpoints have none")
 
 @patch
 def _wait_for(self:BatchTeacher, nonce, batch)->None: self.waiting[nonce], self.began[nonce], self.answered = batch, time.monotonic(), True

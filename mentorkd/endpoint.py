@@ -24,9 +24,9 @@ def checked_client(make:type=AsyncOpenAI, # Or `openai.OpenAI`
     "A client for the endpoint that the environment names."
     key, url = os.environ.get('OPENAI_API_KEY'), os.environ.get('OPENAI_BASE_URL')
     if key and not (key.isascii() and key.isprintable() and key == key.strip()): raise InputError("OPENAI_API_KEY holds a space, a line's end or a letter that no header can carry", "The endpoint would refuse every request", "Set it again, without quotes or blanks")
-    try: scheme = urlsplit(url or 'https:').scheme
-    except ValueError: scheme = ''
-    if scheme not in ('http', 'https'): raise InputError(f"OPENAI_BASE_URL = {url!r}", "It is no address of an endpoint", "Begin it with https:// (or http:// on this machine), as in https://api.openai.com/v1")
+    try: address = (parts := urlsplit(url or 'https://api.openai.com/v1')).scheme in ('http', 'https') and parts.hostname and parts.port != 0
+    except ValueError: address = False  # a port that is none
+    if not address: raise InputError(f"OPENAI_BASE_URL = {url!r}", "It is no address of an endpoint", "Give scheme, host and, if need be, a port, as in https://api.openai.com/v1 or http://localhost:8000/v1")
     if not (key or url): raise InputError("OPENAI_API_KEY is not set", "The endpoint would refuse every request", "Set it, or set OPENAI_BASE_URL to a server of your own; rationales that are written already need neither (run --annotations FILE)")
     if url and urlsplit(url).scheme == 'http' and not _loopback(urlsplit(url).hostname) and not allow_http and os.environ.get('MENTORKD_ALLOW_HTTP') != '1':
         raise InputError(f"OPENAI_BASE_URL is plain http to {urlsplit(url).hostname}", "The key and the questions could be read on the way", "Use https, or say --allow-http (MENTORKD_ALLOW_HTTP=1)")

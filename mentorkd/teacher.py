@@ -6,7 +6,7 @@
 __all__ = ['NEXT', 'OUTAGE', 'worked_examples', 'OpenAITeacher']
 
 # %% ../nbs/05_teacher.ipynb #00696523
-import asyncio, math, queue, threading, time
+import asyncio, json, math, queue, threading, time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -20,7 +20,7 @@ from .budget import Budget, Price
 from .endpoint import PATHS, as_request, as_row, bound_of, checked_client, content_of, first_line, known_to
 from .journal import Journal, request_key, two_stages
 from .prompts import answer_prompt, reasoning_prompt
-from .rate import LONGEST, Limiter, asked_pause, pause_after, retried
+from .rate import LONGEST, Limiter, asked_pause, pause_after, retried, without_credit
 from .records import InputError, Question, digest, read_rows
 
 # %% ../nbs/05_teacher.ipynb #05e00005
@@ -55,7 +55,7 @@ class OpenAITeacher:
         whole:bool=False, # An error at the end where a sample was set aside; without it the others are all there is
     ):
         if not (tries >= 1 and workers >= 1 and 0 < timeout < math.inf): raise InputError(f"tries = {tries}, workers = {workers}, timeout = {timeout}", "No request would be sent or answered", "Give --request-tries and --workers from 1, and --timeout above 0")
-        if not model or max_tokens < 1 or answer_tokens < 1 or temperature < 0: raise InputError(f"Model {model!r}, max_tokens = {max_tokens}, answer_tokens = {answer_tokens}, temperature = {temperature}", "No request could be made of it", "Name a model; give token limits from 1 and a temperature from 0")
+        if not model or max_tokens < 1 or answer_tokens < 1 or not 0 <= temperature < math.inf: raise InputError(f"Model {model!r}, max_tokens = {max_tokens}, answer_tokens = {answer_tokens}, temperature = {temperature}", "No request could be made of it", "Name a model; give token limits from 1 and a temperature from 0")
         if endpoint not in PATHS: raise InputError(f"endpoint = {endpoint!r}", "It decides where requests go", f"Use {' or '.join(PATHS)}")
         self.model, self.temperature, self.max_tokens, self.tries, self.workers, self.journal, self.say = model, temperature, max_tokens, tries, workers, journal, say
         self.endpoint, self.shots, self.answer_tokens, self.whole, self.timeout = endpoint, shots, answer_tokens, whole, timeout
@@ -79,6 +79,16 @@ class OpenAITeacher:
             self.budget.aside, self.budget.before, self.budget.possible = 0., max(0., held - self.budget.spent), sum(r['most'] or 0. for r in self.journal.open_intents)
             if self.journal.damaged: self.say(f"{self.journal.damaged} lines of {path} are damaged; what they held is asked for again")
             yield self
+    @property
+    def _ever(self)->bool: return self.answered or bool(self.journal and any(r['by'].startswith(f'{self.key}:') for r in self.journal.done.values()))
+    @property
+    def _ever(self)->bool: return self.answered or bool(self.journal and any(r['by'].startswith(f'{self.key}:') for r in self.journal.done.values()))
+    @property
+    def _ever(self)->bool: return self.answered or bool(self.journal and any(r['by'].startswith(f'{self.key}:') for r in self.journal.done.values()))
+    @property
+    def _ever(self)->bool: return self.answered or bool(self.journal and any(r['by'].startswith(f'{self.key}:') for r in self.journal.done.values()))
+    @property
+    def _ever(self)->bool: return self.answered or bool(self.journal and any(r['by'].startswith(f'{self.key}:') for r in self.journal.done.values()))
     def _no_batch(self, path)->None:
         begun, ended = ({r['nonce'] for r in self.journal.notes if r['is'] == kind} for kind in ('batch', 'ended'))
         if begun - ended: raise InputError(f"{path} holds {len(begun - ended)} batches that have not ended", "What they were asked would be bought a second time", "Give --batch again, which collects them, before asking one by one")
@@ -199,7 +209,7 @@ async def _all(self:OpenAITeacher, jobs:Iterator[tuple[int, Question, int]|None]
                     async with self._room(q, s, seed): text = await self.sample(client, q, s, seed)
                     put((i, s, text))
                 except Exception as e:
-                    if retried(e): self.down.add(q.id)
+                    if retried(e) or isinstance(e, openai.APIStatusError) and not self._ever: self.down.add(q.id)  # after an answer, ever, a refusal is the question's own
                     self.stopped = self.stopped or self._fatal(e)  # the others end what they have begun, and what is kept still comes
                     put((i, s, self.stopped or e))
         async with asyncio.TaskGroup() as group:
@@ -210,11 +220,21 @@ async def _all(self:OpenAITeacher, jobs:Iterator[tuple[int, Question, int]|None]
 def _fatal(self:OpenAITeacher, e:Exception)->Exception|None:
     if isinstance(e, InputError) or not isinstance(e, (openai.OpenAIError, ValueError)): return e
     if isinstance(e, openai.APIStatusError) and (wait := asked_pause(e.response.headers) or 0) > LONGEST: return InputError(f"The endpoint asks for a pause of {wait:.0f} s ({first_line(e)})", "No request would be answered before", "Run the same command again then; what was paid for is kept")
-    if isinstance(e, openai.AuthenticationError) or isinstance(e, openai.APIStatusError) and e.status_code < 500 and not retried(e) and 'insufficient_quota' not in str(e) and not self.answered: return InputError(f"The endpoint refuses {self.model} ({first_line(e)})", "No request would be answered", "Check OPENAI_API_KEY, OPENAI_BASE_URL and the model's name")
+    if without_credit(e): return InputError(f"The endpoint's quota is used up ({first_line(e)})", "No request would be answered", "Add credit; what was paid for is kept")
+    if isinstance(e, openai.AuthenticationError) or isinstance(e, openai.APIStatusError) and (e.status_code in (403, 404) or e.code == 'model_not_found') and not self.answered: return InputError(f"The endpoint refuses {self.model} ({first_line(e)})", "No request would be answered", f"Check OPENAI_API_KEY, OPENAI_BASE_URL{' (it mostly ends in /v1)'*(e.status_code == 404 and e.code != 'model_not_found')} and the model's name")
     if isinstance(e, openai.APIConnectionError) and not self.answered: return InputError(f"No answer from the endpoint ({first_line(e)})", "Nobody would write rationales", f"Give more than {self.timeout:g} s (--timeout), or fewer at once (--workers)" if isinstance(e, openai.APITimeoutError) else "Check OPENAI_BASE_URL and the network")
+    if isinstance(e, json.JSONDecodeError) and not self.answered: return InputError("The endpoint answers with something else than JSON", "Every request could be paid for nothing", "Check OPENAI_BASE_URL; it mostly ends in /v1")
+    if isinstance(e, json.JSONDecodeError) and not self.answered: return InputError("The endpoint answers with something else than JSON", "Every request could be paid for nothing", "Check OPENAI_BASE_URL; it mostly ends in /v1")
+    if isinstance(e, json.JSONDecodeError) and not self.answered: return InputError("The endpoint answers with something else than JSON", "Every request could be paid for nothing", "Check OPENAI_BASE_URL; it mostly ends in /v1")
+    if isinstance(e, json.JSONDecodeError) and not self.answered: return InputError("The endpoint answers with something else than JSON", "Every request could be paid for nothing", "Check OPENAI_BASE_URL; it mostly ends in /v1")
+    if isinstance(e, json.JSONDecodeError) and not self.answered: return InputError("The endpoint answers with something else than JSON", "Every request could be paid for nothing", "Check OPENAI_BASE_URL; it mostly ends in /v1")
     if isinstance(e, openai.APIError) and not isinstance(e, openai.APIStatusError) and not self.answered: return InputError(f"The endpoint answers with something else than a completion ({first_line(e)})", "Every request could be paid for nothing", "Check OPENAI_BASE_URL; it mostly ends in /v1")
+    if len(self.down) >= OUTAGE and not retried(e): return InputError(f"The endpoint refuses {len(self.down)} questions in a row and has answered none ({first_line(e)})", "The others would fare the same", "See what it objects to: the model's name, its limit of tokens (--max-tokens), the worked examples")
+    if len(self.down) >= OUTAGE and not retried(e): return InputError(f"The endpoint refuses {len(self.down)} questions in a row and has answered none ({first_line(e)})", "The others would fare the same", "See what it objects to: the model's name, its limit of tokens (--max-tokens), the worked examples")
+    if len(self.down) >= OUTAGE and not retried(e): return InputError(f"The endpoint refuses {len(self.down)} questions in a row and has answered none ({first_line(e)})", "The others would fare the same", "See what it objects to: the model's name, its limit of tokens (--max-tokens), the worked examples")
+    if len(self.down) >= OUTAGE and not retried(e): return InputError(f"The endpoint refuses {len(self.down)} questions in a row and has answered none ({first_line(e)})", "The others would fare the same", "See what it objects to: the model's name, its limit of tokens (--max-tokens), the worked examples")
+    if len(self.down) >= OUTAGE and not retried(e): return InputError(f"The endpoint refuses {len(self.down)} questions in a row and has answered none ({first_line(e)})", "The others would fare the same", "See what it objects to: the model's name, its limit of tokens (--max-tokens), the worked examples")
     if len(self.down) >= OUTAGE: return InputError(f"The endpoint failed {len(self.down)} questions in a row and answered nothing in between ({first_line(e)})", "It is down, or too slow for --timeout, and the others would fare the same", "Run the same command again when it answers: what was paid for is kept, only what is missing is asked")
-    if 'insufficient_quota' in str(e): return InputError(f"The endpoint's quota is used up ({first_line(e)})", "No request would be answered", "Add credit; what was paid for is kept")
 
 @patch
 def stream(self:OpenAITeacher, jobs:Iterator[tuple[int, Question, int]|None], # Place, question, which attempt; None: it depends on what is under way
