@@ -161,7 +161,7 @@ def weigh(trials:list[Trial], # All ways, all seeds
 
 @styled
 def advice_figure(a:Advice # To be drawn
-                 )->Figure: # Accuracy against dollars
+                 )->Figure: # Accuracy against dollars and hours
     "What each way brings for its money and its hours."
     figure = Figure(figsize=(7, 3.4), layout='constrained')
     axes = figure.subplots(1, 3, sharey=True)
@@ -185,7 +185,7 @@ def advise(run:str|Path, # A finished run folder
     "Four ways to spend the same money on a run's questions, compared on dev."
     s, sample = settings_of(run), sample_dollars(run, model)
     if seeds < 2 or hour < 0: raise InputError(f"seeds = {seeds}, hour = {hour}", "One seed says nothing of luck, and an hour costs something", "Give two seeds at least, and dollars from 0")
-    verdict((0., 0.), of_interest)
+    verdict((0., 0.), of_interest)  # or a difference that cannot be would be refused after the training
     if (s.teacher or '').startswith('openai:') and s.max_usd is None: raise InputError("The run's teacher is paid, and --max-usd was not given to it", "More samples would be bought without a limit", "Do the run with --max-usd: its journal is kept, and nothing is paid twice")
     report, out = open_run(run).report(), Path(out or f'{run}-advice')
     seconds = seconds_of(report['seconds'], MENTOR)

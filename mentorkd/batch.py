@@ -147,18 +147,6 @@ def _submit(self:BatchTeacher, client, once, file, rest)->None:
 def _no_batches(self:BatchTeacher, e)->InputError: return InputError(f"The endpoint refuses a batch ({first_line(e)})", "Nothing was submitted", "Add credit; what was paid for is kept" if without_credit(e) else "Check OPENAI_API_KEY, OPENAI_BASE_URL and the model's name, or leave out --batch: many endpoints have none")
 
 @patch
-def _no_batches(self:BatchTeacher, e)->InputError: return InputError(f"The endpoint refuses a batch ({first_line(e)})", "Nothing was submitted", "Add credit; what was paid for is kept" if without_credit(e) else "Check OPENAI_API_KEY, OPENAI_BASE_URL and the model's name, or leave out --batch: many endpoints have none")
-
-@patch
-def _no_batches(self:BatchTeacher, e)->InputError: return InputError(f"The endpoint refuses a batch ({first_line(e)})", "Nothing was submitted", "Add credit; what was paid for is kept" if without_credit(e) else "Check OPENAI_API_KEY, OPENAI_BASE_URL and the model's name, or leave out --batch: many endpoints have none")
-
-@patch
-def _no_batches(self:BatchTeacher, e)->InputError: return InputError(f"The endpoint refuses a batch ({first_line(e)})", "Nothing was submitted", "Add credit; what was paid for is kept" if without_credit(e) else "Check OPENAI_API_KEY, OPENAI_BASE_URL and the model's name, or leave out --batch: many endpoints have none")
-
-@patch
-def _no_batches(self:BatchTeacher, e)->InputError: return InputError(f"The endpoint refuses a batch ({first_line(e)})", "Nothing was submitted", "Add credit; what was paid for is kept" if without_credit(e) else "Check OPENAI_API_KEY, OPENAI_BASE_URL and the model's name, or leave out --batch: many endpoints have none")
-
-@patch
 def _wait_for(self:BatchTeacher, nonce, batch)->None: self.waiting[nonce], self.began[nonce], self.answered = batch, time.monotonic(), True
 
 @patch

@@ -28,8 +28,8 @@ def checked_client(make:type=AsyncOpenAI, # Or `openai.OpenAI`
     except ValueError: address = False  # a port that is none
     if not address: raise InputError(f"OPENAI_BASE_URL = {url!r}", "It is no address of an endpoint", "Give scheme, host and, if need be, a port, as in https://api.openai.com/v1 or http://localhost:8000/v1")
     if not (key or url): raise InputError("OPENAI_API_KEY is not set", "The endpoint would refuse every request", "Set it, or set OPENAI_BASE_URL to a server of your own; rationales that are written already need neither (run --annotations FILE)")
-    if url and urlsplit(url).scheme == 'http' and not _loopback(urlsplit(url).hostname) and not allow_http and os.environ.get('MENTORKD_ALLOW_HTTP') != '1':
-        raise InputError(f"OPENAI_BASE_URL is plain http to {urlsplit(url).hostname}", "The key and the questions could be read on the way", "Use https, or say --allow-http (MENTORKD_ALLOW_HTTP=1)")
+    if parts.scheme == 'http' and not _loopback(parts.hostname) and not allow_http and os.environ.get('MENTORKD_ALLOW_HTTP') != '1':
+        raise InputError(f"OPENAI_BASE_URL is plain http to {parts.hostname}", "The key and the questions could be read on the way", "Use https, or say --allow-http (MENTORKD_ALLOW_HTTP=1)")
     return lambda: make(api_key=key or 'none', max_retries=0, timeout=timeout)  # each try has its intent and its place in the budget
 
 def _loopback(host:str|None)->bool:

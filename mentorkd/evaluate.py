@@ -91,13 +91,13 @@ class Contrast:
         "How many seeds, as different as these, find an effect in four experiments of five."
         from statsmodels.stats.power import TTestPower
         if self.detectable is None: return None
-        spread = self.detectable/_sizes_found(self.seeds, self.alpha)
+        spread = self.detectable/_effect_size(self.seeds, self.alpha)
         return next(n for n in (2, *range(3, 10**5)) if TTestPower().power(effect/spread, n, self.alpha) >= .8) if spread > 0 else 2
     def at(self, alpha:float # Level of one contrast among several
           )->Self: # With what is detectable at it
         "The same marks, judged at another level."
         if self.detectable is None: return replace(self, alpha=alpha)
-        return replace(self, alpha=alpha, detectable=self.detectable/_sizes_found(self.seeds, self.alpha)*_sizes_found(self.seeds, alpha))
+        return replace(self, alpha=alpha, detectable=self.detectable/_effect_size(self.seeds, self.alpha)*_effect_size(self.seeds, alpha))
     def p_against(self, null:float # A difference of accuracies
                  )->float: # Two-sided: Student's over seeds; with one seed by the normal law over questions, McNemar's against 0
         "How well the marks go with another true difference than 0."
@@ -109,7 +109,7 @@ class Contrast:
     def __str__(self)->str:
         return f"{self.difference:+.1%} [{self.ci95[0]:+.1%}, {self.ci95[1]:+.1%}], {as_p(self.p_value)}" + (f", detectable {self.detectable:.1%}" if self.detectable is not None else ' (one seed)')
 
-def _sizes_found(seeds:int, alpha:float)->float: # In standard deviations over seeds
+def _effect_size(seeds:int, alpha:float)->float: # In standard deviations over seeds
     from statsmodels.stats.power import TTestPower
     import numpy as np
     return float(np.squeeze(TTestPower().solve_power(None, seeds, alpha, .8)))
@@ -132,7 +132,7 @@ def contrast(first:dict[int, list[Attempt]], # Seed → one attempt a question
     spread = s if (s := by_seed.std(ddof=1)) > 1e-12 else 0.  # equal but for rounding
     seeds = stats.t.interval(.95, n - 1, by_seed.mean(), spread/n**.5) if spread else (by_seed.mean(),)*2
     p = stats.ttest_1samp(by_seed, 0).pvalue if spread else float(not by_seed.any())
-    detectable = spread*_sizes_found(n, .05)
+    detectable = spread*_effect_size(n, .05)
     return Contrast(float(apart.mean()), tuple(float(x) for x in seeds), questions, float(p), float(detectable), n, len(ids))
 
 # %% ../nbs/10_evaluate.ipynb #10e0009a

@@ -15,7 +15,7 @@ from statistics import mean
 import torch
 from transformers import AutoModelForSeq2SeqLM, PretrainedConfig, T5Config
 from .attempts import ask, draw
-from .bench import FLAN, bench_config, step_work
+from .bench import bench_config, step_work
 from .budget import price_date, price_of
 from .inputs import load_data, share_of, teachers
 from .methods import METHODS, matched, of_gold, of_teacher, updates_for

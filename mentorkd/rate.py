@@ -65,26 +65,6 @@ def without_credit(e:BaseException # Of a request
     "Is the quota used up? The word stands in the error's code or type, and its message is for people."
     return bool({'insufficient_quota', 'billing_hard_limit_reached', 'billing_not_active'} & {getattr(e, 'code', None), getattr(e, 'type', None)})
 
-def without_credit(e:BaseException # Of a request
-                  )->bool: # No request will be answered before somebody pays
-    "Is the quota used up? The word stands in the error's code or type, and its message is for people."
-    return bool({'insufficient_quota', 'billing_hard_limit_reached', 'billing_not_active'} & {getattr(e, 'code', None), getattr(e, 'type', None)})
-
-def without_credit(e:BaseException # Of a request
-                  )->bool: # No request will be answered before somebody pays
-    "Is the quota used up? The word stands in the error's code or type, and its message is for people."
-    return bool({'insufficient_quota', 'billing_hard_limit_reached', 'billing_not_active'} & {getattr(e, 'code', None), getattr(e, 'type', None)})
-
-def without_credit(e:BaseException # Of a request
-                  )->bool: # No request will be answered before somebody pays
-    "Is the quota used up? The word stands in the error's code or type, and its message is for people."
-    return bool({'insufficient_quota', 'billing_hard_limit_reached', 'billing_not_active'} & {getattr(e, 'code', None), getattr(e, 'type', None)})
-
-def without_credit(e:BaseException # Of a request
-                  )->bool: # No request will be answered before somebody pays
-    "Is the quota used up? The word stands in the error's code or type, and its message is for people."
-    return bool({'insufficient_quota', 'billing_hard_limit_reached', 'billing_not_active'} & {getattr(e, 'code', None), getattr(e, 'type', None)})
-
 def retried(e:BaseException # Of a request
          )->bool: # Worth another try?
     "May the same request end otherwise, and soon?"

@@ -7,7 +7,7 @@ __all__ = ['FOR_TORCH', 'RANGES', 'WHY', 'DIFFERENCES', 'BEHAVIOURS', 'PRESETS',
            'Difference', 'check_teacher', 'settings', 'run_folder', 'identity', 'PlanSettings']
 
 # %% ../nbs/10b_settings.ipynb #dfcb0fdb
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from .answers import EXTRACTORS, answer_kind
 from .prompts import MARKS

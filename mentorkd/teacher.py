@@ -81,14 +81,6 @@ class OpenAITeacher:
             yield self
     @property
     def _ever(self)->bool: return self.answered or bool(self.journal and any(r['by'].startswith(f'{self.key}:') for r in self.journal.done.values()))
-    @property
-    def _ever(self)->bool: return self.answered or bool(self.journal and any(r['by'].startswith(f'{self.key}:') for r in self.journal.done.values()))
-    @property
-    def _ever(self)->bool: return self.answered or bool(self.journal and any(r['by'].startswith(f'{self.key}:') for r in self.journal.done.values()))
-    @property
-    def _ever(self)->bool: return self.answered or bool(self.journal and any(r['by'].startswith(f'{self.key}:') for r in self.journal.done.values()))
-    @property
-    def _ever(self)->bool: return self.answered or bool(self.journal and any(r['by'].startswith(f'{self.key}:') for r in self.journal.done.values()))
     def _no_batch(self, path)->None:
         begun, ended = ({r['nonce'] for r in self.journal.notes if r['is'] == kind} for kind in ('batch', 'ended'))
         if begun - ended: raise InputError(f"{path} holds {len(begun - ended)} batches that have not ended", "What they were asked would be bought a second time", "Give --batch again, which collects them, before asking one by one")
@@ -224,15 +216,7 @@ def _fatal(self:OpenAITeacher, e:Exception)->Exception|None:
     if isinstance(e, openai.AuthenticationError) or isinstance(e, openai.APIStatusError) and (e.status_code in (403, 404) or e.code == 'model_not_found') and not self.answered: return InputError(f"The endpoint refuses {self.model} ({first_line(e)})", "No request would be answered", f"Check OPENAI_API_KEY, OPENAI_BASE_URL{' (it mostly ends in /v1)'*(e.status_code == 404 and e.code != 'model_not_found')} and the model's name")
     if isinstance(e, openai.APIConnectionError) and not self.answered: return InputError(f"No answer from the endpoint ({first_line(e)})", "Nobody would write rationales", f"Give more than {self.timeout:g} s (--timeout), or fewer at once (--workers)" if isinstance(e, openai.APITimeoutError) else "Check OPENAI_BASE_URL and the network")
     if isinstance(e, json.JSONDecodeError) and not self.answered: return InputError("The endpoint answers with something else than JSON", "Every request could be paid for nothing", "Check OPENAI_BASE_URL; it mostly ends in /v1")
-    if isinstance(e, json.JSONDecodeError) and not self.answered: return InputError("The endpoint answers with something else than JSON", "Every request could be paid for nothing", "Check OPENAI_BASE_URL; it mostly ends in /v1")
-    if isinstance(e, json.JSONDecodeError) and not self.answered: return InputError("The endpoint answers with something else than JSON", "Every request could be paid for nothing", "Check OPENAI_BASE_URL; it mostly ends in /v1")
-    if isinstance(e, json.JSONDecodeError) and not self.answered: return InputError("The endpoint answers with something else than JSON", "Every request could be paid for nothing", "Check OPENAI_BASE_URL; it mostly ends in /v1")
-    if isinstance(e, json.JSONDecodeError) and not self.answered: return InputError("The endpoint answers with something else than JSON", "Every request could be paid for nothing", "Check OPENAI_BASE_URL; it mostly ends in /v1")
     if isinstance(e, openai.APIError) and not isinstance(e, openai.APIStatusError) and not self.answered: return InputError(f"The endpoint answers with something else than a completion ({first_line(e)})", "Every request could be paid for nothing", "Check OPENAI_BASE_URL; it mostly ends in /v1")
-    if len(self.down) >= OUTAGE and not retried(e): return InputError(f"The endpoint refuses {len(self.down)} questions in a row and has answered none ({first_line(e)})", "The others would fare the same", "See what it objects to: the model's name, its limit of tokens (--max-tokens), the worked examples")
-    if len(self.down) >= OUTAGE and not retried(e): return InputError(f"The endpoint refuses {len(self.down)} questions in a row and has answered none ({first_line(e)})", "The others would fare the same", "See what it objects to: the model's name, its limit of tokens (--max-tokens), the worked examples")
-    if len(self.down) >= OUTAGE and not retried(e): return InputError(f"The endpoint refuses {len(self.down)} questions in a row and has answered none ({first_line(e)})", "The others would fare the same", "See what it objects to: the model's name, its limit of tokens (--max-tokens), the worked examples")
-    if len(self.down) >= OUTAGE and not retried(e): return InputError(f"The endpoint refuses {len(self.down)} questions in a row and has answered none ({first_line(e)})", "The others would fare the same", "See what it objects to: the model's name, its limit of tokens (--max-tokens), the worked examples")
     if len(self.down) >= OUTAGE and not retried(e): return InputError(f"The endpoint refuses {len(self.down)} questions in a row and has answered none ({first_line(e)})", "The others would fare the same", "See what it objects to: the model's name, its limit of tokens (--max-tokens), the worked examples")
     if len(self.down) >= OUTAGE: return InputError(f"The endpoint failed {len(self.down)} questions in a row and answered nothing in between ({first_line(e)})", "It is down, or too slow for --timeout, and the others would fare the same", "Run the same command again when it answers: what was paid for is kept, only what is missing is asked")
 
