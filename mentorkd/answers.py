@@ -10,7 +10,7 @@ __all__ = ['KINDS', 'NUMBER', 'MARKS', 'EXTRACTORS', 'AnswerKind', 'answer_kind'
 import re
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from .records import InputError
+from .records import InputError, word_or_none
 
 # %% ../nbs/01_answers.ipynb #77b421e7
 @dataclass(frozen=True)
@@ -64,10 +64,11 @@ def read_gold(answer:str, # Gold as the file has it
               where:str="the gold answer", # Named in the message
              )->str: # Normal form
     "Gold in its normal form, or an `InputError`."
-    gold = normalise(str(answer), kind)
+    word = word_or_none(answer)
+    gold = word and normalise(word, kind)
     if gold is not None: return gold
     among = f"a choice among {', '.join(kind.letters)}" if kind.name == 'choice' else f"a {kind.name} answer"
-    raise InputError(f"{where} reads {str(answer)!r}", f"It is not {among}, so every attempt would be marked wrong", "Mend the answer or give another --answer-kind")
+    raise InputError(f"{where} reads {word or answer!r}", f"It is not {among}, so every attempt would be marked wrong", "Mend the answer or give another --answer-kind")
 
 # %% ../nbs/01_answers.ipynb #1aaa7e09
 MARKS = {'arrow': '-->', 'sentence': 'Therefore, the answer is'}

@@ -14,7 +14,7 @@ from pathlib import Path
 from .answers import AnswerKind, mark
 from .generators import Generator
 from .prompts import MARKS, join, split
-from .records import Attempt, Example, InputError, Question, read_rows, write_jsonl
+from .records import Attempt, Example, InputError, Question, read_rows, text_or_none, word_or_none, write_jsonl
 from .tasks import find_task
 
 # %% ../nbs/06_attempts.ipynb #2398778e
@@ -62,11 +62,11 @@ def _replay(journal:Path)->dict[str, list[Attempt]]:
 def draw(attempts:Iterable[Attempt], # Marked
          k:int, # At most so many a question
          seed:int=0, # Decides which
-        )->list[Attempt]: # Correct ones only, in order
+        )->list[Attempt]: # Correct ones with a rationale, in order
     "Draw k of the correct attempts of each question."
     kept = defaultdict(list)
     for a in attempts:
-        if a.ok: kept[a.id].append(a)
+        if a.usable: kept[a.id].append(a)
     pick = lambda i, rows: rows if len(rows) <= k else sorted(random.Random(f'{i}-{seed}').sample(rows, k), key=lambda a: a.sample)
     return [a for i, rows in kept.items() for a in pick(i, rows)]
 
@@ -136,4 +136,6 @@ def mark_file(task:str, # Says how answers look
              )->int: # Rows written
     "Mark any model's texts."
     kind, rows = find_task(task).kind, read_rows(path, ['text', 'gold'])
-    return write_jsonl(out, [r | dict(zip(('answer', 'ok'), mark(str(r['text']), str(r['gold']), kind, extractor))) for r in rows])
+    golds = [word_or_none(r['gold']) for r in rows]
+    if None in golds: raise InputError(f"{path}, row {golds.index(None) + 1}: the gold answer is {rows[golds.index(None)]['gold']!r}", "Every text would be marked wrong", "Fill in or remove the row")
+    return write_jsonl(out, [r | dict(zip(('answer', 'ok'), mark(text_or_none(r['text']) or '', gold, kind, extractor))) for r, gold in zip(rows, golds)])

@@ -26,7 +26,7 @@ class Kept:
                 )->list[Attempt]: # Nothing if that stage was not run
         "What a stage wrote."
         file = self.path/f'{name}.jsonl'
-        return read_jsonl(file, Attempt) if file.is_file() and file.stat().st_size else []
+        return read_jsonl(file, Attempt) if file.is_file() else []
     def questions(self, split:str # train, dev or test
                  )->list[Question]: # In file order
         "The questions of one split."
@@ -51,7 +51,7 @@ def training_attempts(kept:Kept # Of a run
     s = kept.settings
     drawn = draw(kept.attempts('teacher'), s['teacher_draw'], s['seed'])
     drop = dict(none=(), exact=('exact',), near=('exact', 'near'))[s['duplicates']]
-    return dict(teacher=drawn, mentor=novel([a for a in kept.attempts('mentor') if a.ok], drawn, drop)[0])
+    return dict(teacher=drawn, mentor=novel([a for a in kept.attempts('mentor') if a.usable], drawn, drop)[0])
 
 def training_rows(kept:Kept # Of a run
                  )->dict[str, list[Example]]: # teacher and mentor → rows
@@ -76,7 +76,7 @@ class Case:
         return words.casefold() in '\n'.join([self.question.question, *(a.text for rows in self.said.values() for a in rows)]).casefold()
 
 def _fate(a:Attempt, who:str, used:set)->str:
-    if not a.ok: return f"filtered: {a.reason}"
+    if not a.usable: return 'correct, without a rationale' if a.ok else f"filtered: {a.reason}"
     return 'kept' if (a.id, a.sample) in used[who] else 'correct, not drawn' if who == 'teacher' else 'correct, a duplicate'
 
 def run_cases(kept:Kept, # Of a run

@@ -60,12 +60,13 @@ class Distillation:
         named = [('annotation', self.teachers[0], self.s.teacher_samples), ('augmentation', self.augmenter, self.s.mentor_samples)]
         train, test = self.data.split('train'), self.questions['test']
         there = [(what, g, n) for what, g, n in named if isinstance(g, Recorded)]
-        notes = [f"{k} {what} rows belong to no train or test question and were not used" for what, g, _ in there if (k := g.strangers(train + test))]
+        notes = [f"{g.left_out} {what} rows have no rationale (null, empty or no text) and were left out" for what, g, _ in there if g.left_out]
+        notes += [f"{k} {what} rows belong to no train or test question and were not used" for what, g, _ in there if (k := g.strangers(train + test))]
         notes += [f"{k} {what} rows are beyond the first {n} of their question and were not used" for what, g, n in there if (k := g.surplus(train, n))]
         return notes + ([f"{k} of {len(test)} test questions have no recorded answer of the teacher"] if isinstance(self.teachers[1], Recorded) and (k := sum(not t for t in self.teachers[1](test))) else [])
     def _need_annotations(self)->None:
         said = ask(self.teachers[0], self.questions['train'], self.kind, 'teacher', self.s.teacher_samples, extractor=self.s.extractor)
-        need_some([a for a in said if a.ok], said)
+        need_some([a for a in said if a.usable], said)
     @property
     def path(self)->Path:
         "The run folder."
@@ -79,13 +80,14 @@ class Distillation:
         "What the students' methods draw from."
         return Material(self.questions['train'], self.D_teacher, self.D_mentor, self.s.label_style)
     def usable(self, rows:list[Attempt])->list[Attempt]: # Of the teacher or the mentor
-        "The correct ones, and with `faithful` those alone that nothing speaks against."
-        if not self.s.faithful: return [a for a in rows if a.ok]
+        "The correct ones with a rationale, and with `faithful` those alone that nothing speaks against."
+        usable = [a for a in rows if a.usable]
+        if not self.s.faithful: return usable
         text = {q.id: q.question for q in self.questions['train']}
-        return [a for a in rows if a.ok and not faults(text[a.id], a.rationale, a.answer, self.kind)]
+        return [a for a in usable if not faults(text[a.id], a.rationale, a.answer, self.kind)]
     def attempts(self, name:str)->list[Attempt]: # From `<name>.jsonl`
         "The attempts that a stage wrote."
-        return read_jsonl(self.path/f'{name}.jsonl', Attempt) if (self.path/f'{name}.jsonl').stat().st_size else []
+        return read_jsonl(self.path/f'{name}.jsonl', Attempt)
     def ask_stage(self,
         name:str, # Of the stage
         file:str, # JSON lines that it writes

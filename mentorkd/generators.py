@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 from .answers import MARKS
 from .prompts import join
-from .records import InputError, Question, digest, read_rows
+from .records import InputError, Question, digest, read_rows, text_or_none, word_or_none
 from .tasks import SIZES
 from .worlds import WORLDS, problems, teach
 
@@ -51,12 +51,15 @@ class Recorded:
         rows:list[dict], # Each with `rationale`, `answer` and `id` or `question`
         key:str|None=None, # A digest of the rows unless given
     ):
-        self.key, self.rows = key or f'recorded:{digest(rows)}', rows
-        self.texts = {}
-        for r in rows:
-            for name in self._names(r): self.texts.setdefault(name, []).append(f"{str(r['rationale']).strip()} {MARKS['arrow']} {r['answer']}")
+        self.key = key or f'recorded:{digest(rows)}'
+        self.rows = [r for r in rows if text_or_none(r['rationale'])]
+        self.left_out, self.texts = len(rows) - len(self.rows), {}
+        if rows and not self.rows: raise InputError(f"None of {len(rows)} rows has a rationale that is a text", "There is nothing to learn from", "Fill the column rationale: null, NaN, lists and empty cells are no texts")
+        for r in self.rows:
+            said = f"{r['rationale'].strip()} {MARKS['arrow']} {word_or_none(r['answer']) or ''}"
+            for name in self._names(r): self.texts.setdefault(name, []).append(said)
     @staticmethod
-    def _names(row)->list[str]: return [f'{k}:' + ' '.join(str(row[k]).split()) for k in ('id', 'question') if k in row]
+    def _names(row)->list[str]: return [f'{k}:' + ' '.join(name.split()) for k in ('id', 'question') if (name := word_or_none(row.get(k)))]
     def _of(self, q:Question)->list[str]: return self.texts.get(f'id:{q.id}') or self.texts.get('question:' + ' '.join(q.question.split()), [])
     def __call__(self, questions:list[Question], n:int=1, seed:int=0)->Iterator[list[str]]:
         "The first n recorded texts of each question."
@@ -76,6 +79,6 @@ def recorded(path:str|Path, # JSON lines with rationale, answer and id or questi
             )->Recorded: # Ready to play back
     "Annotations from a file."
     rows = read_rows(path, ['rationale', 'answer'])
-    bare = next((i for i, r in enumerate(rows, 1) if 'id' not in r and 'question' not in r), None)
+    bare = next((i for i, r in enumerate(rows, 1) if not Recorded._names(r)), None)
     if bare: raise InputError(f"{path}, row {bare}: neither id nor question", "The row could not be matched to a question", "Give each row one of the two")
     return Recorded(rows)

@@ -14,7 +14,7 @@ from pathlib import Path
 from .answers import MARKS, AnswerKind, normalise
 from .attempts import mark_text, yields
 from .journal import Replay, annotated_file, is_journal, named_seed
-from .records import Attempt, InputError, Question, read_rows, read_text, write_jsonl
+from .records import Attempt, InputError, Question, read_rows, read_text, text_or_none, word_or_none, write_jsonl
 
 # %% ../nbs/06d_imports.ipynb #06d00008
 @dataclass(frozen=True)
@@ -24,25 +24,28 @@ class Said:
     text: str|None # Rationale and answer, None when there is none
     gold: str|None = None # As the file has it
 
-def _marked(rationale, answer)->str|None: return f"{str(rationale).strip()} {MARKS['arrow']} {str(answer).strip()}" if rationale and answer is not None else None
+def _marked(rationale, answer)->str|None:
+    said, answer = text_or_none(rationale), word_or_none(answer)
+    return f"{said} {MARKS['arrow']} {answer}" if said and answer else None
 
 def _several(r, text)->list[Said]:
     texts = r[text] if isinstance(r[text], list) else [r[text]]
     answers = r.get('predict', []); answers = answers if isinstance(answers, list) else [answers]*len(texts)
-    return [Said((r['instruction'],), (t if any(m in t for m in MARKS.values()) or i >= len(answers) else _marked(t, answers[i])) or None, r.get('label')) for i, t in enumerate(t or '' for t in texts)]
+    return [Said((r['instruction'],), (t if any(m in t for m in MARKS.values()) or i >= len(answers) else _marked(t, answers[i])) or None, r.get('label')) for i, t in enumerate(text_or_none(t) or '' for t in texts)]
+
+def _names(r, *fields)->tuple[str, ...]: return tuple(name for k in fields if (name := word_or_none(r.get(k))))
 
 def _curator(r)->list[Said]:
     asked, own = r['generic_request'], r['generic_request'].get('original_row') or {}
     prompt = next((m['content'] for m in reversed(asked['messages']) if m['role'] == 'user'), '')
-    return [Said((*(str(own[k]) for k in ('id', 'question', 'instruction', 'input') if k in own), str(prompt)), r['response_message'] if isinstance(r['response_message'], str) else None)]
+    return [Said((*_names(own, 'id', 'question', 'instruction', 'input'), *_names(dict(prompt=prompt), 'prompt')), text_or_none(r['response_message']))]
 
 def _inspect(r)->list[Said]:
     asked = r['input'] if isinstance(r['input'], str) else next((m['content'] for m in reversed(r['input']) if m['role'] == 'user'), '')
-    return [Said((asked, str(r['id'])), r['output'].get('completion') or None, r['target'] if isinstance(r['target'], str) else None)]
+    return [Said((*_names(dict(asked=asked), 'asked'), *_names(r, 'id')), text_or_none(r['output'].get('completion')), r['target'] if isinstance(r['target'], str) else None)]
 
 def _plain(r)->list[Said]:
-    names = tuple(str(r[k]) for k in ('id', 'question') if k in r)
-    return [Said(names, r['text'] if 'text' in r else _marked(r['rationale'], r['answer']), r.get('gold'))]
+    return [Said(_names(r, 'id', 'question'), text_or_none(r['text']) if 'text' in r else _marked(r['rationale'], r['answer']), r.get('gold'))]
 
 FORMS = [  # fields that a row must have, whose it is, how it is read
     (('input', 'chain'), "the authors'", lambda r: [Said((r['input'],), _marked(r['chain'], r.get('completion', r['answer'])), r['answer'])]),
@@ -58,7 +61,7 @@ def said_in(row:dict, # Of somebody's file
            )->tuple[str, list[Said]]: # Whose form it is, and what it says
     "Read a row by its form."
     for fields, name, read in FORMS:
-        if isinstance(row, dict) and all(f in row for f in fields) and (name != 'plain' or 'id' in row or 'question' in row): return name, read(row)
+        if isinstance(row, dict) and all(f in row for f in fields) and (name != 'plain' or _names(row, 'id', 'question')): return name, read(row)
     raise InputError(f"{where} has the fields {', '.join(map(str, row))[:200]}", "Nobody could say what it holds", "Give rationale and answer, or text, with the question or its id")
 
 # %% ../nbs/06d_imports.ipynb #06d00011
@@ -117,7 +120,7 @@ def import_annotations(paths:Iterable[str|Path], # Files or folders
             for s in said:
                 mine = next((named[n] for n in map(_plain_text, s.names) if n in named), [])
                 counts['no_text'] += not s.text; counts['strangers'] += bool(s.text) and not mine
-                counts['other_gold'] += bool(mine) and s.gold is not None and normalise(str(s.gold), kind) != normalise(mine[0].answer, kind)
+                counts['other_gold'] += bool(mine) and (gold := word_or_none(s.gold)) is not None and normalise(gold, kind) != normalise(mine[0].answer, kind)
                 for q in mine if s.text else (): found[q.id].append(mark_text(q, s.text, kind, 'teacher', len(found[q.id]), extractor))
     attempts = [a for f in found.values() for a in f]
     if not attempts: raise InputError(f"No row of {', '.join(map(str, paths))} belongs to these questions ({counts['strangers']} of no question here, {counts['no_text']} without text)", "There is nothing to import", "Check --task or --questions")

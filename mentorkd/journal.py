@@ -206,7 +206,7 @@ class Replay(Recorded):
         self.half, rows = len(stages) - len(whole), [dict(id=i, rationale=t[1].strip(), answer=t[2].strip()) for (i, _), t in whole.items()]
         super().__init__(rows, f'replay:{digest(by, rows)}')
         self.texts = {}
-        for r in rows: self.texts.setdefault(f"id:{r['id']}", []).append(two_stages(r['rationale'], r['answer']))
+        for r in self.rows: self.texts.setdefault(f"id:{r['id']}", []).append(two_stages(r['rationale'], r['answer']))
 
 def recording(path:str|Path, # A journal, or JSON lines with rationale, answer and id or question, or a folder with one of them
              )->Recorded: # Ready to play back

@@ -34,9 +34,11 @@ def counts(d:Distillation # A finished run
     longer = lambda q: len(tokenizer(q.question, verbose=False).input_ids) > d.s.max_length
     changed = lambda q: tokenizer.decode(tokenizer(q.question, verbose=False).input_ids, skip_special_tokens=True) != q.question
     cut, not_carried = (sum(map(f, d.questions['test'])) if tokenizer else 0 for f in (longer, changed))
-    unfaithful = {who: sum(a.ok for a in rows) - len(d.usable(rows)) for who, rows in dict(teacher=d.taught, mentor=d.augmented).items()}
+    said = dict(teacher=d.taught, mentor=d.augmented)
+    without_rationale = {who: sum(a.ok and not a.usable for a in rows) for who, rows in said.items()}
+    unfaithful = {who: sum(a.usable for a in rows) - len(d.usable(rows)) for who, rows in said.items()}
     return dict(questions=d.data.sizes() | dict(train=len(d.questions['train'])), teacher=yields(d.taught, d.questions['train']), D_teacher=len(d.D_teacher),
-        mentor=yields(d.augmented, d.questions['train']) if d.augmented else None, duplicates=dict(d.duplicates), newly_covered=len(covered(d.kept) - covered(d.taught)), D_mentor=len(d.D_mentor), D_train=len(d.D_teacher) + len(d.D_mentor), unfaithful=unfaithful,
+        mentor=yields(d.augmented, d.questions['train']) if d.augmented else None, duplicates=dict(d.duplicates), newly_covered=len(covered(d.kept) - covered(d.taught)), D_mentor=len(d.D_mentor), D_train=len(d.D_teacher) + len(d.D_mentor), without_rationale=without_rationale, unfaithful=unfaithful,
         rows={w: t['rows'] for w, t in trained.items()}, test_questions_cut=cut, test_questions_not_carried=not_carried, updates={w: t['updates'] for w, t in trained.items()}, label_tokens={w: t['label_tokens'] for w, t in trained.items()},
         best_step={w: t['best_step'] for w, t in trained.items()}, dev_accuracy={w: t['dev_accuracy'] for w, t in trained.items()})
 
@@ -50,6 +52,7 @@ def all_notes(d:Distillation, # A finished run
     if scratch: notes.append(f"{' and '.join(scratch)} started from random weights over a small vocabulary of these texts: accuracy near chance is to be expected")
     if counts['test_questions_cut']: notes.append(f"{counts['test_questions_cut']} test questions are longer than {d.s.max_length} tokens and were cut")
     if counts['test_questions_not_carried']: notes.append(f"{counts['test_questions_not_carried']} test questions hold text that the tokenizer cannot carry")
+    notes += [f"{k} correct answers of the {who} came without a rationale and were left out" for who, k in counts['without_rationale'].items() if k]
     notes += [f"{k} correct rationales of the {who} were left out: a step or an end does not hold" for who, k in counts['unfaithful'].items() if k]
     for who, r in counts['rows'].items():
         for what, n in r.items():

@@ -13,7 +13,7 @@ from .answers import AnswerKind
 from .attempts import mark_text
 from .evaluate import vote
 from .models import load
-from .records import InputError, Question, question_ids, read_rows, read_text, write_jsonl
+from .records import InputError, Question, question_ids, read_rows, read_text, text_or_none, word_or_none, write_jsonl
 from .runs import file_digests
 from .writing import ModelGenerator
 
@@ -76,6 +76,8 @@ def predict(path:str|Path, # A finished run folder
            )->int: # Rows written
     "Let a run's student answer a file of questions."
     student, rows = Student(path), read_rows(questions, ['question'])
-    asked = [Question(str(r.get('id', i)), str(r['question']), '') for r, i in zip(rows, question_ids(str(r['question']) for r in rows))]
+    texts = [text_or_none(r['question']) for r in rows]
+    if None in texts: raise InputError(f"{questions}, row {texts.index(None) + 1}: the question is {rows[texts.index(None)]['question']!r}", "Nobody could answer it", "Fill in or remove the row")
+    asked = [Question(word_or_none(r.get('id')) or i, t, '') for r, t, i in zip(rows, texts, question_ids(texts))]
     said = student.predict(asked, samples)
     return write_jsonl(out, [dict(id=q.id, question=q.question, rationale=p.rationale, answer=p.answer, share=p.share) for q, p in zip(asked, said)])

@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['FULL', 'T', 'InputError', 'digest', 'question_ids', 'Question', 'Attempt', 'Example', 'atomic_path', 'write_jsonl',
-           'read_text', 'read_rows', 'read_jsonl']
+           'read_text', 'read_rows', 'text_or_none', 'word_or_none', 'read_jsonl']
 
 # %% ../nbs/00_records.ipynb #030ccd4b
-import csv, errno, hashlib, io, json, os, tempfile
+import csv, errno, hashlib, io, json, math, os, tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -66,6 +66,10 @@ class Attempt:
     answer: str|None # The answer as extracted, None if there was none
     ok: bool # Does it equal the gold answer?
     reason: str|None = None # Why it was not kept, None if it was
+    @property
+    def usable(self)->bool:
+        "Can it become a row to train on? It is right, and there are steps to learn from."
+        return self.ok and bool(self.rationale.strip())
 
 # %% ../nbs/00_records.ipynb #60eeb03d
 @dataclass(frozen=True)
@@ -116,6 +120,11 @@ def read_rows(path:str|Path, # JSON lines, or a table that ends in .csv
              )->list[dict]: # One dict a line, blank lines left out
     "Rows of a JSON-lines file or a CSV, each checked for its fields."
     if str(path).endswith('.csv'): return _csv_rows(path, needs)
+    rows = _json_rows(path, needs)
+    if not rows: raise InputError(f"{path} is empty", "There is nothing to work on", "Put one JSON object on each line")
+    return rows
+
+def _json_rows(path:str|Path, needs:Iterable[str])->list[dict]:
     rows = []
     for i, line in enumerate(read_text(path).split('\n'), 1):
         if not line.strip(): continue
@@ -125,7 +134,6 @@ def read_rows(path:str|Path, # JSON lines, or a table that ends in .csv
         missing = [n for n in needs if not isinstance(row, dict) or n not in row]
         if missing: raise InputError(f"{path}, line {i}: no field {', '.join(missing)}", "Every row needs it", f"Give each line the fields {', '.join(needs)}")
         rows.append(row)
-    if not rows: raise InputError(f"{path} is empty", "There is nothing to work on", "Put one JSON object on each line")
     return rows
 
 def _csv_rows(path:str|Path, needs:Iterable[str])->list[dict]:
@@ -136,13 +144,24 @@ def _csv_rows(path:str|Path, needs:Iterable[str])->list[dict]:
     if uneven := [i for i, r in enumerate(rows, 2) if None in r or None in r.values()]: raise InputError(f"{path}, row {uneven[0]}: not as many cells as the first line has", "Cells could stand under the wrong name", "Put texts with commas between quotation marks")
     return rows
 
+# %% ../nbs/00_records.ipynb #74211475
+def text_or_none(value:object # Of a field in somebody's file
+                )->str|None: # Without blanks around it; None for anything else than a text, and for a blank one
+    "A text, if there is one."
+    return value.strip() or None if isinstance(value, str) else None
+
+def word_or_none(value:object # Of a field that holds an answer or an id
+                )->str|None: # A text, or a number as Python writes it; None for null, NaN, lists and the like
+    "An answer or an id, if there is one."
+    return str(value) if isinstance(value, (int, float)) and math.isfinite(value) else text_or_none(value)
+
 # %% ../nbs/00_records.ipynb #ef1d8512
 T = TypeVar('T', Question, Attempt, Example)
 
 def read_jsonl(path:str|Path, # JSON lines as `write_jsonl` wrote them
                cls:type[T], # `Question`, `Attempt` or `Example`
               )->list[T]: # The records, in file order
-    "Read records back; fields that the record does not know are ignored."
+    "Read records back, none from an empty file; fields that the record does not know are ignored."
     needs = [f.name for f in fields(cls) if f.default is MISSING]
     names = {f.name for f in fields(cls)}
-    return [cls(**{k: v for k, v in row.items() if k in names}) for row in read_rows(path, needs)]
+    return [cls(**{k: v for k, v in row.items() if k in names}) for row in _json_rows(path, needs)]

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from .answers import KINDS, AnswerKind, answer_kind, read_gold
-from .records import InputError, Question, question_ids, read_rows, read_text
+from .records import InputError, Question, question_ids, read_rows, read_text, text_or_none, word_or_none
 from .worlds import WORLDS, problems
 
 # %% ../nbs/03_tasks.ipynb #42a20049
@@ -162,11 +162,11 @@ def load_questions(path:str|Path, # JSON lines
                   )->TaskData: # Checked
     "A user's own questions."
     rows = read_rows(path, ['question', 'answer'])
-    ids = [str(r['id']) for r in rows if 'id' in r]
+    ids = [i for r in rows if (i := word_or_none(r.get('id')))]
     if ids and len(ids) < len(rows): raise InputError(f"{path}: {len(rows) - len(ids)} of {len(rows)} rows have no id", "Rows could not be told apart", "Give every row an id, or none")
     twice = [i for i, n in Counter(ids).items() if n > 1]
     if twice: raise InputError(f"{path}: id {twice[0]!r} stands {Counter(ids)[twice[0]]} times", "Attempts are matched to questions by id", "Give every question an id of its own")
-    found = ''.join(choices_in(str(r['question'])) for r in rows) if kind.name == 'choice' else ''
+    found = ''.join(choices_in(text_or_none(r['question']) or '') for r in rows) if kind.name == 'choice' else ''
     if found: kind = replace(kind, letters=''.join(sorted(set(found))))
     questions = [_own(path, i, r, kind) for i, r in enumerate(rows, 1)]
     _refuse_leaks(path, questions)
@@ -179,10 +179,8 @@ def choices_in(text:str # A question
     return ''.join(dict.fromkeys(a or b for a, b in re.findall(r'\(([A-Z])\)|(?<!\S)([A-Z])[.)](?=\s)', text)))
 
 def _own(path, line, row, kind)->Question:
-    empty = [n for n in ('question', 'answer') if row[n] is None]
-    if empty: raise InputError(f"{path}, row {line}: no field {empty[0]} (null)", "Every row needs it", "Fill in or remove the row")
-    text, split = str(row['question']).strip(), row.get('split') or 'train'
-    if not text: raise InputError(f"{path}, row {line}: the question is empty", "Nobody could answer it", "Fill in or remove the row")
+    text, split = text_or_none(row['question']), row.get('split') or 'train'
+    if not text: raise InputError(f"{path}, row {line}: the question is {row['question']!r}", "Nobody could answer it", "Fill in or remove the row")
     if split not in ('train', 'dev', 'test'): raise InputError(f"{path}, row {line}: split {split!r}", "It decides what is trained on", "Use train, dev or test")
     gold = read_gold(row['answer'], kind, f"{path}, row {line}: the answer")
     letters = choices_in(text) if kind.name == 'choice' else ''

@@ -21,7 +21,7 @@ from .endpoint import PATHS, as_request, as_row, bound_of, checked_client, conte
 from .journal import Journal, request_key, two_stages
 from .prompts import answer_prompt, reasoning_prompt
 from .rate import LONGEST, Limiter, asked_pause, pause_after, retried, without_credit
-from .records import InputError, Question, digest, read_rows
+from .records import InputError, Question, digest, read_rows, text_or_none, word_or_none
 
 # %% ../nbs/05_teacher.ipynb #05e00005
 NEXT = '\n\nQ:'  # where a model would go on with a question of its own
@@ -29,7 +29,11 @@ NEXT = '\n\nQ:'  # where a model would go on with a question of its own
 def worked_examples(path:str # JSON lines with question, rationale and answer
                    )->str: # To stand before a question
     "A few-shot prompt from a file."
-    return ''.join(f"{answer_prompt(str(r['question']), str(r['rationale']))} {r['answer']}.\n\n" for r in read_rows(path, ['question', 'rationale', 'answer']))
+    def one(i, r):
+        question, rationale, answer = text_or_none(r['question']), text_or_none(r['rationale']), word_or_none(r['answer'])
+        if question and rationale and answer: return f"{answer_prompt(question, rationale)} {answer}.\n\n"
+        raise InputError(f"{path}, row {i}: question, rationale or answer is no text", "The teacher would see a hole in its example", "Fill in or remove the row")
+    return ''.join(one(i, r) for i, r in enumerate(read_rows(path, ['question', 'rationale', 'answer']), 1))
 
 # %% ../nbs/05_teacher.ipynb #9d646a02
 OUTAGE = 5 # Questions in a row that the endpoint failed, and answered nothing in between

@@ -3,8 +3,6 @@ import contextlib
 import io
 import json
 import os
-import re
-import shlex
 import subprocess
 import sys
 import threading
@@ -268,11 +266,3 @@ def test_head_of_it(tmp_path):
         reads, writes = os.pipe(); os.close(reads)
         with open(writes, 'w') as nobody: gone = subprocess.run([COMMAND, *words], stdout=nobody, stderr=subprocess.PIPE, text=True)
         assert gone.returncode in (0, 141) and gone.stderr == '', (words, gone.returncode, gone.stderr)  # argparse is quiet itself
-
-
-def test_every_command_of_the_readme_is_one():
-    root = Path(__file__).resolve().parent.parent
-    commands = [shlex.split(line, comments=True) for line in re.findall(r'^    (?:MENTORKD_DATA=\S+ )?(?:\.venv/bin/)?(mentorkd .*)', (root/'README.md').read_text(), re.M)]
-    assert len({c[1] for c in commands}) > 10
-    for words in commands: parser().parse_args(words[1:])
-    assert [w for words in commands for w in words if w.endswith('.toml') and not (root/w).is_file()] == []

@@ -1,0 +1,83 @@
+"Every command of the README is run as it stands there, in its order, on inputs of the form that it describes; options behind it make the work small."
+import json
+import os
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from mentorkd.tasks import PAPER
+
+pytest.importorskip('aiohttp')
+from test_command_line import tried, write  # noqa: E402
+from test_teacher import server  # noqa: E402, F401
+
+ROOT = Path(__file__).resolve().parent.parent
+LINES = re.findall(r'^    ((?:MENTORKD_DATA=\S+ )?(?:\.venv/bin/)?mentorkd .*)', (ROOT/'README.md').read_text(), re.M)
+RELEASED = [l for l in LINES if re.search(f"run .*--task ({'|'.join(PAPER)})", l)]  # on data sets of the paper
+FEW = '--updates 2 --mentor-updates 2 --epochs 0 --mentor-epochs 0 --evals 1 --max-new-tokens 8'
+SMALL = {  # What stands behind a command here: the first entry that fits it
+    r'mentorkd run .*--preset small': f'{FEW} --mentor mini --student tiny --write-batch 8',  # instead of FlanT5
+    r'mentorkd run': FEW,
+    r'mentorkd search': f'{FEW} --trials 1',
+    r'mentorkd study': '--dry-run',
+    r'mentorkd advise': '--seeds 2',
+    r'mentorkd bench': '--rounds 1 --examples 16 --student {tiny} --mentor {mini}'}
+DATA = os.environ.get('MENTORKD_DATA')
+
+
+@pytest.fixture(scope='module')
+def desk(tmp_path_factory):
+    "What the README's commands read: one's own tables, others' rationales, two runs, the repository's study files."
+    from mentorkd import tasks
+    before, cwd, here = dict(tasks.SIZES), os.getcwd(), tmp_path_factory.mktemp('readme')
+    tasks.SIZES.update(train=12, dev=6, test=12); os.chdir(here)
+    own = [dict(question=f'What is {i} + 5 - {i}?', answer=5) for i in range(30)]
+    (here/'my.csv').write_text('question,answer\n' + ''.join(f"{r['question']},{r['answer']}\n" for r in own))
+    (here/'rationales.csv').write_text('question,rationale,answer\n' + ''.join(f"{r['question']},Adding and taking away leaves 5.,5\n" for r in own))
+    (here/'new.csv').write_text('question\nWhat is 40 + 5 - 40?\n')
+    write(here/'others.jsonl', [dict(question=r['question'], rationale='It stays 5.', answer=5) for r in own])
+    write(here/'texts.jsonl', [dict(text='2 + 2 = 4. --> 4', gold='4')])
+    (here/'nbs').symlink_to(ROOT/'nbs')
+    if DATA: (here/'path/to').mkdir(parents=True); (here/'path/to/data').symlink_to(DATA)
+    for run, lam in (('one', '.3'), ('other', '.1')): tried('run', '--task', 'last_letters', *FEW.split(), '--lam', lam, '--out', f'runs/{run}')
+    yield here
+    tasks.SIZES.clear(); tasks.SIZES.update(before); os.chdir(cwd)
+
+
+def test_there_are_commands(): assert len(LINES) > 15 and len({shlex.split(l, comments=True)[1] for l in LINES}) > 10
+
+
+def done(line):
+    "Run a line of the README."
+    from mentorkd.tiny import tiny_folder
+    words = shlex.split(line, comments=True)
+    if words[0].startswith('MENTORKD_DATA='): words.pop(0)
+    more = next((m for pattern, m in SMALL.items() if re.match(pattern, ' '.join(words).removeprefix('.venv/bin/'))), '')
+    code, out, err = tried(*words[1:], *more.format(tiny=tiny_folder('tiny'), mini=tiny_folder('mini')).split())
+    assert (code, bool(out.strip())) == (0, True), f'{line}\n{out}\n{err}'
+
+
+def test_every_command_runs(desk, server, monkeypatch):  # noqa: F811
+    monkeypatch.setenv('OPENAI_BASE_URL', f'{server()}/v1'); monkeypatch.setenv('OPENAI_API_KEY', 'none')
+    for line in LINES:
+        if line not in RELEASED: done(line)
+
+
+@pytest.mark.skipif(not DATA, reason='MENTORKD_DATA names no folder of released data')
+@pytest.mark.parametrize('line', RELEASED)
+def test_every_command_on_released_data_runs(line, desk, monkeypatch):
+    assert line.startswith('mentorkd') or line.startswith('MENTORKD_DATA=path/to/data ')
+    monkeypatch.setenv('MENTORKD_DATA', 'path/to/data')
+    done(line)
+
+
+@pytest.mark.parametrize('more', [[], ['--json']])
+def test_the_teacher_has_not_seen_the_test_questions(desk, more):
+    "Annotations of train questions alone, as `annotate` writes them: no accuracy of the teacher, and all else as always."
+    code, out, err = tried('run', '--questions', 'my.csv', '--answer-kind', 'number', '--annotations', 'said', *FEW.split(), '--out', 'runs/taught', *more)
+    assert code == 0, err
+    assert json.loads(out)['teacher']['accuracy'] is None if more else re.search(r'Teacher +–', out)
+    assert tried('report', 'runs/taught', *more)[0] == 0 and tried('report', 'runs/taught', 'runs/my-tiny-s1', *more)[0] == 0
+    assert json.loads(Path('runs/taught/report.json').read_text())['student']['n'] > 0
