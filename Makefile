@@ -7,7 +7,7 @@ READY   = $(VENV)/.ready
 # One thread a worker: the tiny models are too small for more
 TESTENV = PATH="$(abspath $(BIN)):$$PATH" OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1
 
-.PHONY: run test lab docs tiny study speed soft-labels faithfulness paid-once readme
+.PHONY: run test lab docs release tiny study speed soft-labels faithfulness paid-once readme
 run: $(READY)
 	$(BIN)/mentorkd run
 test: $(READY)
@@ -17,6 +17,9 @@ lab: $(READY)
 	cd nbs && ../$(BIN)/jupyter lab
 docs: $(READY)
 	$(BIN)/python .ci/docs.py
+# Tables that other code has made, and whether a slice of each, done again, comes out as before
+release: $(READY)
+	$(TESTENV) $(BIN)/python .ci/release.py
 readme: $(READY)
 	$(BIN)/jupyter nbconvert --to markdown --output-dir . --output README nbs/index.ipynb
 	sed -i -e '/^#| /d' -e 's#](method.svg)#](nbs/method.svg)#' README.md

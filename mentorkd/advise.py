@@ -21,8 +21,9 @@ from .figures import mean_interval
 from .generators import Recorded
 from .inputs import load_data, share_of, teachers
 from .prompts import answer_prompt, reasoning_prompt
-from .records import Attempt, InputError, Question, atomic_path, digest, read_jsonl
+from .records import Attempt, InputError, Question, atomic_path, key_of, read_jsonl
 from .report import PALETTE, styled
+from .runs import folder_of
 from .settings import Settings
 
 # %% ../nbs/11h_advise.ipynb #11a50007
@@ -116,10 +117,10 @@ def trial(w:Way, # To try
          )->Trial: # With its bill
     "Train a student in one way, and ask it the dev questions."
     s = replace(w.settings, seed=seed)
-    d = Distillation(s, out/digest(asdict(s)), say, store)
+    d = Distillation(s, folder_of(out, key_of(s)), say, store)
     if not d.questions['dev']: raise InputError("The run has no dev questions", "Asking test ones here would use them up", "Give some rows split dev")
     for stage in (d.teach, d.train_mentor, d.augment, d.label_softly, d.train_students): stage()
-    key = d.folder.manifest['stages']['student']['key']
+    key = d.folder.used['student']
     d.ask_stage('student_dev', 'student_dev.jsonl', lambda: d.writer(str(d.path/'student'), key), d.written_by(key), d.questions['dev'], 'student')
     hours = seconds_of({n: d.folder.seconds[n] for n in d.folder.used}, (*w.stages, 'student'))/3600
     return Trial(w.name, seed, d.attempts('student_dev'), sample*len(d.taught), hours)

@@ -90,7 +90,7 @@ def _with_studies(add)->None:
         ('--base', dict(action='append', metavar='NAME=VALUE', help="A setting over the file's, see run; may be given several times")), ('--level', dict(action='append', metavar='NAME.LEVEL=OTHER', help="Another level in the place of one of the file's, as in task.chain_arithmetic=asdiv")))
     add('study', "Do the runs of a study file, in worker processes or on a cluster; what is done is kept.", ('file', dict(help="TOML: base settings, factors, contrasts")), ('--workers', dict(type=int, default=1, metavar='N', help="Processes on this machine; more than one needs mentorkd[ray] (1)")), ('--address', dict(metavar='RAY', help="A Ray cluster instead")),
         ('--table', dict(metavar='OUT.csv', help="Table to write (in the study's folder)")), ('--out', dict(metavar='DIR', help="The study's folder (runs/study-<name>)")), ('--threads', dict(type=int, default=1, help="A run (1)")), ('--gpus', dict(type=float, default=0., help="A run, with Ray (0)")),
-        *other, ('--dry-run', dict(action='store_true', help="See that every run starts: one update, few questions, narrow models; nothing is kept")), ('--tokenizer', dict(metavar='X', help="Of FlanT5 in a dry run: folder, Hugging Face name or spiece.model")))
+        *other, ('--again', dict(action='store_true', help="Do all runs anew with the code that is here, in a folder of their own")), ('--dry-run', dict(action='store_true', help="See that every run starts: one update, few questions, narrow models; nothing is kept")), ('--tokenizer', dict(metavar='X', help="Of FlanT5 in a dry run: folder, Hugging Face name or spiece.model")))
     add('advise', "Is a mentor worth it? On dev, at equal cost: more samples of the teacher, the mentor's rationales, its soft labels, both.", ('run', dict(help="A finished run folder")), ('--seeds', dict(type=int, default=3, metavar='N', help="From the run's own on (3)")), ('--hour', dict(type=float, default=2., metavar='USD', help="Dollars an hour of this machine (2)")),
         ('--model', dict(default='gpt-3.5-turbo', help="Whose price a free teacher is given (gpt-3.5-turbo)")), ('--of-interest', dict(type=float, default=.02, metavar='X', help="Smallest difference that would matter (0.02)")), ('--out', dict(metavar='DIR', help="Folder for the trials (<run>-advice)")))
     add_settings(add('plan', "Memory and hours of a run or of a study, before it is started.", ('study', dict(nargs='?', metavar='STUDY.toml', help="A study file; its runs say all but the device")), *other), PlanSettings)
@@ -243,7 +243,7 @@ def _changes(preset:str|None, task:str|None, base:list[str]|None, level:list[str
 
 def _study(file:str, preset, task, base, level, dry_run, tokenizer, **given)->Told:
     from mentorkd.forward import keep_memory
-    from mentorkd.study import answers, run_study
+    from mentorkd.study import answers, made_from, run_study
     from mentorkd.study_files import read_study
     from mentorkd.tables import read_table
     keep_memory()
@@ -255,7 +255,7 @@ def _study(file:str, preset, task, base, level, dry_run, tokenizer, **given)->To
     path = run_study(file, **given, **dict(zip(('base', 'levels'), changes)))
     table = read_table(path)
     failed, found = table.rows[table.rows.error.notna()], answers(study, table)
-    logs = Path(given['out'] or f'runs/study-{study.name}')/'logs'
+    logs = Path(given['out'] or f'runs/study-{study.name}')/(f'again-{made_from()}' if given['again'] else '')/'logs'
     why = [f"{len(rows)} failed: {error} ({logs/rows.run.iloc[0]}.txt)" for error, rows in failed.groupby('error', sort=False)]
     left = [f"not answered, for runs of it failed: {n}" for n in study.contrasts if n not in {a.name for a in found}]
     return '\n'.join([f"{len(study.runs)} runs, {len(failed)} failed", *why, *map(str, found), *left, '', str(path)]), dict(runs=len(study.runs), failed=len(failed), errors=why, answers=found, table=path)

@@ -17,7 +17,8 @@ import torch
 from fastcore.basics import patch
 from tqdm.auto import tqdm
 from .annotate import annotate
-from .attempts import ask, draw, examples, need_some, novel
+from .answers import marked_by
+from .attempts import ask, draw, examples, mark_text, need_some, novel
 from .engines import generator
 from .forward import has_bf16
 from .evaluate import accuracy
@@ -27,8 +28,8 @@ from .inputs import backbone, check_models, load_data, model_key, share_of, teac
 from .journal import recording
 from .methods import METHODS, Material, Method, matched, method, updates_for
 from .models import Backbone, encode, load
-from .records import Attempt, Example, InputError, Question, digest, read_jsonl, write_jsonl
-from .runs import RunFolder, stage
+from .records import Attempt, Example, InputError, Question, digest, key_of, read_jsonl, write_jsonl
+from .runs import RunFolder, file_digests, stage
 from .settings import Settings, identity, run_folder, settings, soft_form
 from .soft_labels import Form, label_tokens, make_soft_labels, open_soft_labels
 from .teacher import OpenAITeacher
@@ -54,7 +55,7 @@ class Distillation:
         check_models(s)
         if isinstance(self.teachers[0], Recorded): self._need_annotations()
         self.folder = RunFolder(out or run_folder(s), identity(s), say, store)
-        self.folder.write_manifest(settings=asdict(s), kind=asdict(self.kind))
+        self.folder.write_manifest(settings=asdict(s), kind=asdict(self.kind), marked_by=marked_by(s.extractor))
         for old in ('report.json', 'report.html'): (self.path/old).unlink(missing_ok=True)  # they describe what may now change
     def _strangers(self)->list[str]:
         named = [('annotation', self.teachers[0], self.s.teacher_samples), ('augmentation', self.augmenter, self.s.mentor_samples)]
@@ -88,6 +89,13 @@ class Distillation:
     def attempts(self, name:str)->list[Attempt]: # From `<name>.jsonl`
         "The attempts that a stage wrote."
         return read_jsonl(self.path/f'{name}.jsonl', Attempt)
+    def _texts(self, name:str, file:str, asked:str)->list[Attempt]:
+        "What a stage wrote when the same was asked, if that is still what it wrote."
+        kept = self.folder.manifest['stages'].get(name, {})
+        return self.attempts(file.removesuffix('.jsonl')) if kept.get('asked') == asked and file_digests(self.path, [file]) == kept['files'] else []
+    def _marked_again(self, rows:list[Attempt], questions:list[Question])->list[Attempt]:
+        of = {q.id: q for q in questions}
+        return [mark_text(of[a.id], a.text, self.kind, a.source, a.sample, self.s.extractor) for a in rows]
     def ask_stage(self,
         name:str, # Of the stage
         file:str, # JSON lines that it writes
@@ -97,12 +105,14 @@ class Distillation:
         source:str, # `teacher`, `mentor` or `student`
         n:int=1, # Attempts a question
     )->str: # The stage's key
-        "A stage in which somebody answers questions."
+        "A stage in which somebody answers questions; texts that are there already are only marked again."
+        asked = key_of(name, key, questions, n, self.s.seed)
+        there = self._texts(name, file, asked)
         def make(work):
             with tqdm(total=len(questions), desc=name, leave=False) as bar:
-                rows = ask(g(), questions, self.kind, source, n, self.s.seed, self.s.extractor, work/'journal.jsonl', lambda done, _: bar.update(done - bar.n))
+                rows = self._marked_again(there, questions) if there else ask(g(), questions, self.kind, source, n, self.s.seed, self.s.extractor, work/'journal.jsonl', lambda done, _: bar.update(done - bar.n))
             write_jsonl(work/file, rows)
-        return stage(self.folder, name, digest(name, key, [asdict(q) for q in questions], n, self.s.seed, self.s.extractor, asdict(self.kind)), [file], make)
+        return stage(self.folder, name, key_of(name, key, questions, n, self.s.seed, marked_by(self.s.extractor), self.kind), [file], make, asked=asked, marked_by=marked_by(self.s.extractor))
 
 # %% ../nbs/10f_distillation.ipynb #2d3755b7
 @patch
@@ -123,7 +133,8 @@ def annotate(self:Distillation, teacher:OpenAITeacher, questions:list[Question])
         self.say(str(done))
         if done.stopped: raise done.stopped
         (work/'annotation.json').write_text(json.dumps(done.report, indent=1))
-    stage(self.folder, 'teacher', digest('teacher', teacher.key, [asdict(q) for q in questions], s.teacher_samples, s.until_correct, s.tries, s.seed, s.extractor, asdict(self.kind)), ['teacher.jsonl', 'annotation.json'], make)
+    key = key_of('teacher', teacher.key, questions, s.teacher_samples, s.until_correct, s.tries, s.seed, marked_by(s.extractor), self.kind)
+    stage(self.folder, 'teacher', key, ['teacher.jsonl', 'annotation.json'], make, marked_by=marked_by(s.extractor))
 
 @patch
 def teach(self:Distillation)->None:
@@ -181,7 +192,9 @@ def fit(self:Distillation,
                         curve=[{k: h[k] for k in CURVE if k in h} for h in done.history if 'loss' in h or 'eval_accuracy' in h])
         (work/name/'training.json').write_text(json.dumps(training, indent=1))
     s = self.s
-    key = digest(name, model_key(s, model, self.texts), lora and (lora, s.lora_alpha, s.lora_dropout, s.lora_targets, s.four_bit), [asdict(r) for r in rows], asdict(t), soft_key if t.lam > 0 else '', _named(how), *([asdict(self.kind)] if s.questions else []), [asdict(q) for q in self.questions[s.select]], s.max_new_tokens, s.extractor)
+    adapters = lora and (lora, s.lora_alpha, s.lora_dropout, s.lora_targets, s.four_bit)
+    chosen_by = self.questions[s.select], s.max_new_tokens, marked_by(s.extractor)
+    key = key_of(name, model_key(s, model, self.texts), adapters, rows, t, soft_key if t.lam > 0 else '', _named(how), *([self.kind] if s.questions else []), *chosen_by)
     return stage(self.folder, name, key, [name], make)
 
 def _named(m:Method)->str:
@@ -247,7 +260,7 @@ def augment(self:Distillation)->None:
 def written_by(self:Distillation, key:str)->str: # Digest
     "Names what a trained model writes."
     s = self.s
-    return digest(key, s.temperature, s.top_k, s.max_new_tokens, s.max_length, s.engine, s.bf16, *([s.write_batch] if s.engine == 'ctranslate2' else []))
+    return key_of(key, s.temperature, s.top_k, s.max_new_tokens, s.max_length, s.engine, s.bf16, *([s.write_batch] if s.engine == 'ctranslate2' else []))
 
 @patch
 def cross_written(self:Distillation, k:int)->list[Attempt]: # About the questions of fold k
@@ -264,7 +277,7 @@ def cross_written(self:Distillation, k:int)->list[Attempt]: # About the question
 @patch
 def label_softly(self:Distillation)->None:
     "Keep the mentor's soft labels of the student's rows, unless they are to be live or are not needed."
-    s, self.soft_key = self.s, digest(self.mentor_key, self.s.soft_labels)
+    s, self.soft_key = self.s, key_of(self.mentor_key, self.s.soft_labels)
     if not (self.method.mentor and self.lam) or s.soft_labels == 'live': return
     rows = self.method.data(self.material)
     name, k, taus = soft_form(s)
@@ -272,8 +285,8 @@ def label_softly(self:Distillation)->None:
     def make(work):
         mentor = load(self.mentor, torch.bfloat16 if form.bf16 else torch.float32).to_device()
         make_soft_labels(mentor, encode(mentor, rows, s.max_length, s.cut_labels).rows, work/'soft_labels', form)
-    key = digest('soft_labels', self.mentor_key, [asdict(r) for r in rows], s.max_length, s.cut_labels, asdict(form))
-    self.soft_key = digest(stage(self.folder, 'soft_labels', key, ['soft_labels'], make), s.soft_labels)
+    key = key_of('soft_labels', self.mentor_key, rows, s.max_length, s.cut_labels, form)
+    self.soft_key = key_of(stage(self.folder, 'soft_labels', key, ['soft_labels'], make), s.soft_labels)
 
 @patch
 def soft_labels(self:Distillation):
@@ -308,5 +321,5 @@ def test(self:Distillation)->None:
     for who, file in self.wrote().items():
         if who == 'teacher': continue
         model = self.mentor if who == 'mentor' else str(self.path/who)
-        key = self.mentor_key if who == 'mentor' else self.folder.manifest['stages'][who]['key']
-        self.ask_stage(f'{who}_test', f'{file}.jsonl', lambda: self.writer(model, key), digest(key, self.s.max_new_tokens, self.s.max_length, self.s.engine, self.s.bf16), asked, who)
+        key = self.mentor_key if who == 'mentor' else self.folder.used[who]
+        self.ask_stage(f'{who}_test', f'{file}.jsonl', lambda: self.writer(model, key), key_of(key, self.s.max_new_tokens, self.s.max_length, self.s.engine, self.s.bf16), asked, who)

@@ -11,12 +11,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from transformers import PretrainedConfig, PreTrainedTokenizerBase, T5Config
 from .attempts import ask
-from .bench import FLAN, random_model, _tokenizer
 from .inputs import load_data, teachers
 from .models import Backbone
-from .plan import LARGER, paid, t5_config
+from .plan import paid
 from .records import InputError, digest, write_jsonl
 from .settings import Settings
+from .sizes import FLAN, LARGER, random_model, t5_config, tokenizer_of
 from .study import perform
 from .study_files import Study, StudyRun
 from .tiny import tiny_tokenizer
@@ -91,7 +91,7 @@ def dry_run(study:Study, # With the settings it will have
            )->DryRun: # Who failed, and of what
     "Do every run of a study for one update."
     from tqdm.auto import tqdm
-    tok = _tokenizer(tokenizer) if tokenizer else tiny_tokenizer()
+    tok = tokenizer_of(tokenizer) if tokenizer else tiny_tokenizer()
     def one(r, at):
         try: return perform(StudyRun(r.key, r.levels, shortened(r.settings, at, tok)), at)[0]['error']
         except (InputError, OSError) as e: return f'{type(e).__name__}: {e}'

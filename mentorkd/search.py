@@ -8,11 +8,12 @@ __all__ = ['PAPER', 'FAIR', 'space_of', 'Trial', 'search', 'dev_accuracy', 'as_t
 # %% ../nbs/11i_search.ipynb #a11a0004
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from .methods import Method, method
-from .records import InputError, digest
+from .records import InputError, key_of
+from .runs import folder_of
 from .settings import settings
 
 # %% ../nbs/11i_search.ipynb #a11a0007
@@ -55,7 +56,7 @@ def search(methods:Sequence[str], # Names
     for m in map(method, methods):
         mine, s = space_of(m, space), settings(preset, **given | FAIR)
         if m.data is None: raise InputError(f"A search for {m.name}", "It has no student", "Leave it out")
-        study = optuna.create_study(direction='maximize', study_name=f'{m.name}-{digest(asdict(s), mine)}', storage=f"sqlite:///{Path(out)/'trials.db'}", load_if_exists=True)
+        study = optuna.create_study(direction='maximize', study_name=f'{m.name}-{key_of(s, mine)}', storage=f"sqlite:///{Path(out)/'trials.db'}", load_if_exists=True)
         study.optimize(lambda t: dev_accuracy(m, Path(out), preset, **given, **{n: t.suggest_categorical(n, list(v)) for n, v in mine.items()}), _queue(study, mine, trials, s.seed))
         rows = [Trial(m.name, t.number, t.params, t.value) for t in study.trials if t.value is not None]
         found += sorted(rows, key=lambda t: -t.dev_accuracy)
@@ -80,7 +81,7 @@ def dev_accuracy(m:Method, # Whose student
     "A run up to its student; the test questions are not asked."
     from mentorkd.distillation import Distillation
     s = settings(preset, **given | FAIR, method=m.name)
-    d = Distillation(s, out/'runs'/digest(asdict(s)), lambda line: None, out/'store')
+    d = Distillation(s, folder_of(out/'runs', key_of(s)), lambda line: None, out/'store')
     if not d.questions['dev']: raise InputError(f"{s.questions or s.task} has no dev questions", "There is nothing to choose by but the test set", "Give questions with split dev")
     for stage in (d.teach, d.train_mentor, d.augment, d.label_softly, d.train_students): stage()
     return d.training('student')['dev_accuracy']

@@ -9,14 +9,14 @@ __all__ = ['FORM', 'KINDS', 'PARTS', 'STANDS_FOR', 'StudyRun', 'Study', 'typed',
 # %% ../nbs/11c_study_files.ipynb #5f110004
 import re, tomllib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from itertools import product
 from pathlib import Path
 from typing import Any, get_args
 from .evaluate import CLAIMS, verdict
 from .methods import method
-from .records import InputError, digest, read_text
+from .records import InputError, Key, digest, key_of, read_text
 from .settings import Settings, settings
 from .tables import as_levels
 from .tiny import TINY
@@ -27,7 +27,7 @@ FORM = 1 # Of study files
 @dataclass(frozen=True)
 class StudyRun:
     "One combination of levels."
-    key: str # Digest of its settings, name of its folder
+    key: Key # Of its settings, those at their default left out; name of its folder
     levels: dict[str, Any] # Factor → level
     settings: Settings # With everything else
 
@@ -85,7 +85,7 @@ def _runs(file:dict)->Iterator[StudyRun]:
             levels = dict(zip(grid, levels))
             s = settings(**base | levels)
             method(s.method)
-            key = digest(asdict(s))
+            key = key_of(s)
             if key in seen: raise InputError(f"Two runs with {as_levels(levels)}" + (f" (the other: {as_levels(seen[key])})" if seen[key] != levels else ''), "They would be one run, counted twice", "Take one of them out of the factors")
             seen[key] = levels
             yield StudyRun(key, levels, s)
