@@ -34,7 +34,7 @@ def without_progress(book: Path) -> None:
 
 
 def name(site: Path) -> None:
-    "smalldocs writes 07_losses.html, nbdev and Quarto losses.html: take their names, in links, the search's index and the map."
+    "smalldocs writes 00_losses.html, nbdev and Quarto losses.html: take their names, in links, the search's index and the map."
     for page in site.rglob('*.html'): page.rename(page.with_name(re.sub(r'^\d+[a-z]?_', '', page.name)))
     for file in [*site.rglob('*.html'), site/'search.json', site/'sitemap.xml']: file.write_text(NUMBER.sub('', file.read_text()))
 
@@ -49,7 +49,7 @@ def mend(site: Path) -> None:
     for page in site.rglob('*.html'):
         text = re.sub(r'(<a\b[^>]*?href=")' + re.escape(home), r'\1' + '../'*(len(page.relative_to(site).parts) - 1), page.read_text())
         text = re.sub(r'<(?:script|link)\b[^>]*katex[^>]*>(?:</script>)?', '', text)
-        text = re.sub(r'(<a\b[^>]*>)?<code>((?:analysis/|tutorials/)?(?:\d+[a-z]?_)?(\w+))</code>', lambda m: linked(m, site, page), text)
+        text = re.sub(r'(<a\b[^>]*>)?<code>((?:analysis/|tutorials/|\w+\.)?(\w+))</code>', lambda m: linked(m, site, page), text)
         text = re.sub(r'(<a\b[^>]*?) (?:xlink:)?href="[^"]*\bruns/[^"]*"', r'\1', text)  # run folders stay where they were made
         text = re.sub(r'(<code class="sourceCode python">)\n', r'\1', text)
         text = re.sub(r'<td>(?=([^<]*)</td>)', lambda m: f'<td class="{"short" if len(m[1]) < 25 else "long"}">', text)
@@ -59,11 +59,12 @@ def mend(site: Path) -> None:
 
 
 def linked(m: re.Match, site: Path, page: Path) -> str:
-    "`07_losses`, `analysis/speed` and `lambda_sweep` in a text lead to their pages."
-    folder, stem = m[2].rpartition('/')[::2]
-    beside = '_' in stem and stem == m[3] and not folder and page.parent != site  # `lambda_sweep` on another page of its folder
+    "`distil.losses`, `analysis/speed` and `lambda_sweep` in a text lead to their pages."
+    folder = m[2].removesuffix(m[3]).rstrip('./')
+    if '.' in m[2]: folder = next((p.name for p in site.glob(f'?_{folder}')), 'no page')
+    beside = '_' in m[3] and not folder and page.parent != site  # `lambda_sweep` on another page of its folder
     target = (page.parent if beside else site/folder)/f'{m[3]}.html'
-    if m[1] or not (folder or beside or stem != m[3]) or not target.exists() or target == page: return m[0]
+    if m[1] or not (folder or beside) or not target.exists() or target == page: return m[0]
     return f'<a href="{"../"*(len(page.relative_to(site).parts) - 1)}{target.relative_to(site)}"><code>{m[2]}</code></a>'
 
 

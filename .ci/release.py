@@ -22,9 +22,9 @@ def done_again() -> tuple[dict[str, bool], bool]:
 
 def changed() -> list[tuple[str, str, str]]:
     "Table, the code that made it, the code that is here."
-    from mentorkd.runs import code_digest
-    from mentorkd.study import made_from
-    from mentorkd.tables import read_table
+    from mentorkd.pipeline.stages import code_digest
+    from mentorkd.studies.study import made_from
+    from mentorkd.studies.tables import read_table
     tables = sorted((ROOT/'nbs'/'analysis').glob('*.marks.csv'))
     made = [(t.name.removesuffix('.marks.csv'), ', '.join(sorted(set(read_table(t.with_name(t.name.replace('.marks', ''))).rows.made_from))), made_from()) for t in tables]
     made += [(page, json.loads((ROOT/'nbs'/f'{page}.json').read_text()).get(field, '?'), code_digest(module)) for page, (field, module) in PAGES.items()]

@@ -6,14 +6,14 @@ import torch
 from tokenizers.processors import TemplateProcessing
 from transformers import Gemma2Config, Gemma2ForCausalLM, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM, T5Config, T5ForConditionalGeneration
 
-from mentorkd.answers import KINDS
-from mentorkd.attempts import ask, draw, examples
-from mentorkd.generators import ScriptedTeacher
-from mentorkd.methods import of_pairs, Material, rd_and_consistency, with_answers
-from mentorkd.models import Backbone, LoRA, add_lora, encode, load
-from mentorkd.tasks import load_task
-from mentorkd.train import TrainSettings, train
-from mentorkd.writing import ModelGenerator
+from mentorkd.tasks.answers import KINDS
+from mentorkd.writers.attempts import ask, draw, examples
+from mentorkd.writers.generators import ScriptedTeacher
+from mentorkd.distil.methods import of_pairs, Material, rd_and_consistency, with_answers
+from mentorkd.distil.models import Backbone, LoRA, add_lora, encode, load
+from mentorkd.tasks.tasks import load_task
+from mentorkd.distil.train import TrainSettings, train
+from mentorkd.distil.writing import ModelGenerator
 
 SMALL = dict(hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1, max_position_embeddings=256, bos_token_id=1, eos_token_id=1, pad_token_id=0)
 T5 = dict(d_model=32, d_kv=16, d_ff=48, num_layers=2, num_heads=2, decoder_start_token_id=0)

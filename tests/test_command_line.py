@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from mentorkd.cli import parser
-from mentorkd.study_files import read_study
+from mentorkd.cli.cli import parser
+from mentorkd.studies.study_files import read_study
 
 QUICK = '--updates 6 --mentor-updates 6 --evals 1 --teacher-samples 3 --max-new-tokens 48'.split()
 COMMAND = Path(sys.executable).parent/'mentorkd'
@@ -135,7 +135,7 @@ of_interest = 0.02
 @pytest.fixture(scope='module')
 def desk(tmp_path_factory):
     "A folder with a little of everything, and questions few enough for tests."
-    from mentorkd import tasks
+    from mentorkd.tasks import tasks
     before, cwd, here = dict(tasks.SIZES), os.getcwd(), tmp_path_factory.mktemp('desk')
     tasks.SIZES.update(train=12, dev=6, test=12); os.chdir(here)
     write(here/'q.jsonl', [dict(question=f'What is {i} + 2?', answer=i + 2, split='train') for i in range(4)])
@@ -149,7 +149,7 @@ def desk(tmp_path_factory):
 
 def tried(*words):
     "Exit code, stdout and stderr of a command in this process."
-    from mentorkd.cli import main
+    from mentorkd.cli.cli import main
     out, err, code = io.StringIO(), io.StringIO(), 0
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try: main(list(map(str, words)))
@@ -179,7 +179,7 @@ PRINTING = {
 
 
 def test_every_command_is_tried():
-    from mentorkd.cli import COMMANDS
+    from mentorkd.cli.cli import COMMANDS
     assert {w[0] for w in PRINTING.values()} == set(COMMANDS) - {'bench', 'completion'}  # minutes a round; a script for a shell
 
 
@@ -214,7 +214,7 @@ def endpoint(monkeypatch):
 
 
 def test_bench_fits_80_columns_and_speaks_json(monkeypatch):
-    from mentorkd import bench
+    from mentorkd.studies import bench
     kept = json.loads((Path(__file__).parent.parent/'nbs'/'analysis'/'speed.json').read_text())
     monkeypatch.setattr(bench, 'bench', lambda *words, **given: kept); monkeypatch.setenv('COLUMNS', '80')
     assert not [l for l in tried('bench')[1].splitlines() if len(l) > 80]
@@ -222,7 +222,7 @@ def test_bench_fits_80_columns_and_speaks_json(monkeypatch):
 
 
 def test_help_is_complete_and_fits(monkeypatch):
-    from mentorkd.cli import COMMANDS, parser
+    from mentorkd.cli.cli import COMMANDS, parser
     monkeypatch.setenv('COLUMNS', '80')
     commands = parser()._subparsers._group_actions[0].choices
     assert set(commands) == set(COMMANDS)
@@ -256,7 +256,7 @@ def test_a_failed_run_leaves_the_other_contrasts(desk):
 
 
 def test_interrupted_is_130(tmp_path):
-    code = "import mentorkd.cli as c\ndef stop(): raise KeyboardInterrupt\nc.COMMANDS['tasks'] = stop; c.main(['tasks'])"
+    code = "import mentorkd.cli.cli as c\ndef stop(): raise KeyboardInterrupt\nc.COMMANDS['tasks'] = stop; c.main(['tasks'])"
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
     assert (done.returncode, done.stdout, 'stopped' in done.stderr) == (130, '', True)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mentorkd import tasks
-from mentorkd.cases import open_run
-from mentorkd.pipeline import run
+from mentorkd.tasks import tasks
+from mentorkd.pipeline.cases import open_run
+from mentorkd.pipeline.pipeline import run
 
 FILE = Path(__file__).with_name('golden.json')
 TOLERANCE, SAME = .02, .9

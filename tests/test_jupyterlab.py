@@ -21,8 +21,8 @@ NBS = Path(__file__).resolve().parent.parent/'nbs'
 KEPT = {'end_to_end.ipynb': 'chain_arithmetic-tiny-s1'}
 TUTORIALS = sorted(p.name for p in (NBS/'tutorials').glob('*.ipynb'))
 ARGS = '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'.split()
-EXPLORE = ["import pandas as pd\nfrom mentorkd.pipeline import run\nfrom mentorkd.explore import explore_rationales, explore_study\nfrom mentorkd.playground import explore_loss",
-           "from mentorkd import tasks\ntasks.SIZES.update(train=24, dev=8, test=24)",
+EXPLORE = ["import pandas as pd\nfrom mentorkd.pipeline.pipeline import run\nfrom mentorkd.look.explore import explore_rationales, explore_study\nfrom mentorkd.look.playground import explore_loss",
+           "from mentorkd.tasks import tasks\ntasks.SIZES.update(train=24, dev=8, test=24)",
            "path = run(task='last_letters', updates=2, mentor_updates=2, evals=1, teacher_samples=3, mentor_samples=1, max_new_tokens=16, out='run', say=lambda line: None).path",
            "explore_study(pd.DataFrame([dict(run='run', method=m, lam=lam, seed=1, accuracy=a) for m, a in (('vanilla-kd', .2), ('mentor-kd', .4)) for lam in (0., .3)]), 'lam')",
            "explore_loss(path)", "explore_rationales(path)"]

@@ -5,15 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from mentorkd import answers, distillation, tasks
-from mentorkd.answers import AnswerKind
-from mentorkd.distillation import Distillation
-from mentorkd.records import FIRST, SINCE, Example, Question, key_of, read_rows
-from mentorkd.settings import Settings, settings
-from mentorkd.soft_labels import Form
-from mentorkd.study_files import read_study
-from mentorkd.tables import as_written
-from mentorkd.train import TrainSettings
+from mentorkd.tasks import answers
+from mentorkd.pipeline import distillation
+from mentorkd.tasks import tasks
+from mentorkd.tasks.answers import AnswerKind
+from mentorkd.pipeline.distillation import Distillation
+from mentorkd.tasks.records import FIRST, SINCE, Example, Question, key_of, read_rows
+from mentorkd.pipeline.settings import Settings, settings
+from mentorkd.distil.soft_labels import Form
+from mentorkd.studies.study_files import read_study
+from mentorkd.studies.tables import as_written
+from mentorkd.distil.train import TrainSettings
 
 HERE = Path(__file__).parent
 IN_KEYS = (Settings, TrainSettings, Form, AnswerKind, Question, Example)
@@ -73,7 +75,7 @@ def test_a_dummy_setting_changes_no_key_of_a_stage_or_store(tmp_path, monkeypatc
 
 
 def test_another_version_of_this_package_takes_what_is_there(tmp_path, monkeypatch):
-    from mentorkd import runs
+    from mentorkd.pipeline import stages as runs
     here = runs.versions()
     keys(settings(**SMALL), tmp_path/'one', tmp_path/'store')
     monkeypatch.setattr(runs, 'versions', lambda: here | dict(mentorkd='99'))

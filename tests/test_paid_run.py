@@ -14,7 +14,7 @@ KEY = 'sk-not-to-be-seen'
 
 def mentorkd(url, folder, *words, **env):
     env = os.environ | env | dict(OPENAI_BASE_URL=f'{url}/v1', OPENAI_API_KEY=KEY, OMP_NUM_THREADS='1', HF_HUB_OFFLINE='1', TQDM_DISABLE='1')
-    code = 'import sys; from mentorkd.cli import main; main(sys.argv[1:])'
+    code = 'import sys; from mentorkd.cli.cli import main; main(sys.argv[1:])'
     return subprocess.run([sys.executable, '-c', code, *words], capture_output=True, text=True, env=env, cwd=folder, timeout=300)
 
 

@@ -9,13 +9,13 @@ import pytest
 
 WORK = '''
 import json, sys, warnings
-from mentorkd.answers import KINDS
-from mentorkd.attempts import ask, draw, examples
-from mentorkd.generators import ScriptedTeacher
-from mentorkd.models import load
-from mentorkd.soft_labels import open_soft_labels
-from mentorkd.tasks import load_task
-from mentorkd.train import TrainSettings, train
+from mentorkd.tasks.answers import KINDS
+from mentorkd.writers.attempts import ask, draw, examples
+from mentorkd.writers.generators import ScriptedTeacher
+from mentorkd.distil.models import load
+from mentorkd.distil.soft_labels import open_soft_labels
+from mentorkd.tasks.tasks import load_task
+from mentorkd.distil.train import TrainSettings, train
 out, batch, source, accumulate = sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
 questions = load_task('chain_arithmetic').split('train')[:40]
 D = examples(draw(ask(ScriptedTeacher('chain_arithmetic'), questions, KINDS['number'], 'teacher', 2), 2), questions)
@@ -41,12 +41,12 @@ def losses(folder: Path, processes: int, batch: int, source: str, accumulate: in
 
 @pytest.fixture(scope='module')
 def soft(tmp_path_factory):
-    from mentorkd.answers import KINDS
-    from mentorkd.attempts import ask, draw, examples
-    from mentorkd.generators import ScriptedTeacher
-    from mentorkd.models import encode, load
-    from mentorkd.soft_labels import make_soft_labels
-    from mentorkd.tasks import load_task
+    from mentorkd.tasks.answers import KINDS
+    from mentorkd.writers.attempts import ask, draw, examples
+    from mentorkd.writers.generators import ScriptedTeacher
+    from mentorkd.distil.models import encode, load
+    from mentorkd.distil.soft_labels import make_soft_labels
+    from mentorkd.tasks.tasks import load_task
     questions = load_task('chain_arithmetic').split('train')[:40]
     D = examples(draw(ask(ScriptedTeacher('chain_arithmetic'), questions, KINDS['number'], 'teacher', 2), 2), questions)
     folder = tmp_path_factory.mktemp('soft')/'labels'
@@ -67,8 +67,8 @@ SHARDED = '''
 import json, os, sys, torch, torch.distributed as dist
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
-from mentorkd.block_losses import Dense, block_loss
-from mentorkd.models import at_the_head, load
+from mentorkd.distil.block_losses import Dense, block_loss
+from mentorkd.distil.models import at_the_head, load
 def loss_of(model, seed):
     g = torch.Generator().manual_seed(seed)
     ids, y, soft = torch.randint(5, 100, (4, 9), generator=g), torch.randint(5, 100, (4, 7), generator=g), Dense(torch.randn(28, 8, generator=g), torch.randn(model.config.vocab_size, 8, generator=g))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mentorkd.tasks import PAPER
+from mentorkd.tasks.tasks import PAPER
 
 pytest.importorskip('aiohttp')
 from test_command_line import tried, write  # noqa: E402
@@ -30,7 +30,7 @@ DATA = os.environ.get('MENTORKD_DATA')
 @pytest.fixture(scope='module')
 def desk(tmp_path_factory):
     "What the README's commands read: one's own tables, others' rationales, two runs, the repository's study files."
-    from mentorkd import tasks
+    from mentorkd.tasks import tasks
     before, cwd, here = dict(tasks.SIZES), os.getcwd(), tmp_path_factory.mktemp('readme')
     tasks.SIZES.update(train=12, dev=6, test=12); os.chdir(here)
     own = [dict(question=f'What is {i} + 5 - {i}?', answer=5) for i in range(30)]
@@ -51,7 +51,7 @@ def test_there_are_commands(): assert len(LINES) > 15 and len({shlex.split(l, co
 
 def done(line):
     "Run a line of the README."
-    from mentorkd.tiny import tiny_folder
+    from mentorkd.distil.tiny import tiny_folder
     words = shlex.split(line, comments=True)
     if words[0].startswith('MENTORKD_DATA='): words.pop(0)
     more = next((m for pattern, m in SMALL.items() if re.match(pattern, ' '.join(words).removeprefix('.venv/bin/'))), '')

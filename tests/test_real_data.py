@@ -8,7 +8,7 @@ pytestmark = pytest.mark.skipif('MENTORKD_DATA' not in os.environ, reason='MENTO
 
 @pytest.fixture(scope='module')
 def result(tmp_path_factory):
-    from mentorkd.pipeline import run
+    from mentorkd.pipeline.pipeline import run
     return run(task='tracking_shuffled_objects', updates=6, mentor_updates=6, evals=1, max_new_tokens=16, mentor_samples=1, out=tmp_path_factory.mktemp('real')/'run', say=lambda line: None)
 
 
@@ -26,8 +26,8 @@ def test_the_report_says_what_to_expect(result):
 
 
 def test_a_file_that_differs_is_refused(tmp_path, monkeypatch):
-    from mentorkd.records import InputError
-    from mentorkd.tasks import load_paper
+    from mentorkd.tasks.records import InputError
+    from mentorkd.tasks.tasks import load_paper
     (tmp_path/'skeleton').mkdir()
     (tmp_path/'skeleton'/'svamp_train.json').write_text('[]')
     monkeypatch.setenv('MENTORKD_DATA', str(tmp_path))
@@ -36,8 +36,8 @@ def test_a_file_that_differs_is_refused(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize('task', ['commonsense_qa', 'gsm8k'])
 def test_missing_annotations_are_named(task):
-    from mentorkd.inputs import released_rows
-    from mentorkd.records import InputError
+    from mentorkd.pipeline.inputs import released_rows
+    from mentorkd.tasks.records import InputError
     with pytest.raises(InputError, match=f'{task}_3_train.json.*Download'): released_rows(task, 'train')
 
 
@@ -45,8 +45,8 @@ def test_real_t5_tokenizer_loses_what_the_report_counts(tmp_path):
     from pathlib import Path
     import torch
     from transformers import T5Config, T5ForConditionalGeneration, T5Tokenizer
-    from mentorkd.models import Backbone, carries, encode
-    from mentorkd.records import Example
+    from mentorkd.distil.models import Backbone, carries, encode
+    from mentorkd.tasks.records import Example
     model = Path(os.environ['MENTORKD_DATA']).parent.parent/'models'/'spiece.model'
     if not model.is_file(): pytest.skip('no sentencepiece file beside the data')
     (tmp_path/'spiece.model').write_bytes(model.read_bytes())
@@ -61,8 +61,8 @@ def test_real_t5_tokenizer_loses_what_the_report_counts(tmp_path):
 
 def test_raw_rationales_of_others_go_through_the_same_marking(tmp_path):
     from pathlib import Path
-    from mentorkd.imports import import_annotations
-    from mentorkd.tasks import TASKS, load_task
+    from mentorkd.teacher.import_annotations import import_annotations
+    from mentorkd.tasks.tasks import TASKS, load_task
     data, svamp = Path(os.environ['MENTORKD_DATA']), load_task('svamp')
     raw = import_annotations([data.parent/'mcc-kd'/'SVAMP_train.json'], svamp.questions, TASKS['svamp'].kind, tmp_path, 'lenient').report
     assert raw['rows'] == {"MCC-KD's": 700} and raw['attempts'] == 7000 and raw['strangers'] == 0 and 4000 < raw['correct'] < 6000

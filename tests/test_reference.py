@@ -3,15 +3,15 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mentorkd.answers import KINDS
-from mentorkd.attempts import ask, draw, examples
-from mentorkd.batches import batches_for
-from mentorkd.distillation import ALIKE
-from mentorkd.generators import ScriptedTeacher
-from mentorkd.models import encode, load
-from mentorkd.settings import settings
-from mentorkd.tasks import load_task
-from mentorkd.train import TrainSettings, train
+from mentorkd.tasks.answers import KINDS
+from mentorkd.writers.attempts import ask, draw, examples
+from mentorkd.distil.batches import batches_for
+from mentorkd.pipeline.distillation import ALIKE
+from mentorkd.writers.generators import ScriptedTeacher
+from mentorkd.distil.models import encode, load
+from mentorkd.pipeline.settings import settings
+from mentorkd.tasks.tasks import load_task
+from mentorkd.distil.train import TrainSettings, train
 
 
 def still(name):

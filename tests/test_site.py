@@ -24,7 +24,7 @@ CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
 ARGS = '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'.split()
 
 # What a page shows on purpose: a bar in a log, a model's own dollar signs
-MEANT = {'terminal.html': '0%|', 'analysis/case_study.html': '$$'}
+MEANT = {'8_cli/terminal.html': '0%|', 'analysis/case_study.html': '$$'}
 
 # What a reader would stumble over: cut off, not loaded, not rendered
 FAULTS = r"""() => {
@@ -105,7 +105,7 @@ LOOK = f"""async dark => {{
 
 def look(page, where, width, scheme):
     faults = page.evaluate(LOOK, scheme == 'dark')
-    if os.environ.get('CI_PICTURES') and where in ('index.html', 'analysis/index.html', 'losses.html'):
+    if os.environ.get('CI_PICTURES') and where in ('index.html', 'analysis/index.html', '4_distil/losses.html'):
         page.screenshot(path=Path(os.environ['CI_PICTURES'])/f"site_{where[:-5].replace('/', '_')}_{width}_{scheme}.png")
     return [f'{where}, {width} px, {scheme}: {fault}' for fault in faults + page.complaints]
 
@@ -131,7 +131,7 @@ def test_dark_by_hand(page, address):
     page.click('.quarto-color-scheme-toggle')
     page.wait_for_function("document.documentElement.classList.contains('quarto-dark')")
     assert page.evaluate(GROUND) != light
-    page.goto(f'{address}/losses.html')
+    page.goto(f'{address}/4_distil/losses.html')
     page.wait_for_function("document.documentElement.classList.contains('quarto-dark')")  # remembered
     page.click('.quarto-color-scheme-toggle')
     page.wait_for_function("!document.documentElement.classList.contains('quarto-dark')")

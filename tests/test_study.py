@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from mentorkd.study import made_from
-from mentorkd.tables import read_table
+from mentorkd.studies.study import made_from
+from mentorkd.studies.tables import read_table
 
 NBS = Path(__file__).resolve().parent.parent/'nbs'
 TABLES = sorted(p.name.removesuffix('.marks.csv') for p in (NBS/'analysis').glob('*.marks.csv'))
@@ -27,6 +27,6 @@ def test_tables_of_studies(name):
 
 
 def test_code_of_a_run_is_all_that_it_imports():
-    from mentorkd.runs import closure, code_digest
-    assert {'evaluate', 'train', 'answers', 'report'} <= {m.split('.')[-1] for m in closure('pipeline')}
-    assert made_from() == made_from() and code_digest('pipeline') != code_digest('train')
+    from mentorkd.pipeline.stages import closure, code_digest
+    assert {'evaluate', 'train', 'answers', 'report'} <= {m.split('.')[-1] for m in closure('pipeline.pipeline')}
+    assert made_from() == made_from() and code_digest('pipeline.pipeline') != code_digest('distil.train')

@@ -4,13 +4,13 @@ import time
 
 import pytest
 
-from mentorkd.attempts import ask
-from mentorkd.generators import ScriptedTeacher
-from mentorkd.records import InputError, write_jsonl
-from mentorkd.study import run_study
-from mentorkd.study_files import read_study
-from mentorkd.tables import read_table, write_table
-from mentorkd.tasks import load_task
+from mentorkd.writers.attempts import ask
+from mentorkd.writers.generators import ScriptedTeacher
+from mentorkd.tasks.records import InputError, write_jsonl
+from mentorkd.studies.study import run_study
+from mentorkd.studies.study_files import read_study
+from mentorkd.studies.tables import read_table, write_table
+from mentorkd.tasks.tasks import load_task
 
 STUDY = '''
 study = 1

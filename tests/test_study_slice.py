@@ -4,12 +4,12 @@ from pathlib import Path
 import pytest
 from scipy import stats
 
-from mentorkd.distillation import Distillation
-from mentorkd.models import encode, load
-from mentorkd.soft_labels import label_tokens
-from mentorkd.study import perform
-from mentorkd.study_files import read_study
-from mentorkd.tables import read_table
+from mentorkd.pipeline.distillation import Distillation
+from mentorkd.distil.models import encode, load
+from mentorkd.distil.soft_labels import label_tokens
+from mentorkd.studies.study import perform
+from mentorkd.studies.study_files import read_study
+from mentorkd.studies.tables import read_table
 
 ANALYSIS = Path(__file__).resolve().parent.parent/'nbs'/'analysis'
 STUDIES = sorted(f for f in ANALYSIS.glob('*.toml') if f.with_suffix('.csv').is_file())

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from mentorkd.journal import read_lines
+from mentorkd.teacher.journal import read_lines
 
 pytest.importorskip('aiohttp')
 pytestmark = pytest.mark.skipif(os.name == 'nt', reason='kills processes')
@@ -102,11 +102,11 @@ asyncio.run(main())
 '''
 ASK = r'''
 import json, resource, sys, time
-from mentorkd.journal import Journal
-from mentorkd.records import Question, write_jsonl
-from mentorkd.batch import BatchTeacher
-from mentorkd.budget import Price
-from mentorkd.teacher import OpenAITeacher
+from mentorkd.teacher.journal import Journal
+from mentorkd.tasks.records import Question, write_jsonl
+from mentorkd.teacher.batch_api import BatchTeacher
+from mentorkd.teacher.budget import Price
+from mentorkd.teacher.openai import OpenAITeacher
 folder, n, batch = sys.argv[1], int(sys.argv[2]), len(sys.argv) > 3  # the third: seconds after which a batch is listed
 with Journal(f'{folder}/journal.jsonl') as journal:
     teacher = BatchTeacher('m', journal=journal, price=Price(1., 2.), poll=.05, settle=float(sys.argv[3])) if batch else OpenAITeacher('m', journal=journal, price=Price(1., 2.))
@@ -175,7 +175,7 @@ def test_full_disk(server, tmp_path):
     (tmp_path/'full').mkdir()
     limit = 'import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))'
     p = subprocess.run([sys.executable, '-c', f'{limit}\n{ASK}', str(tmp_path/'full'), '300'], env=os.environ | dict(OPENAI_BASE_URL=f'{url}/v1', OPENAI_API_KEY='sk-secret'), capture_output=True, text=True)
-    assert p.returncode == 1 and p.stderr.strip().splitlines()[-1].startswith('mentorkd.records.InputError: No space left')
+    assert p.returncode == 1 and p.stderr.strip().splitlines()[-1].startswith('mentorkd.tasks.records.InputError: No space left')
     kept = [r for r in read_lines((tmp_path/'full/journal.jsonl').read_bytes())[0] if r['is'] == 'done']
     assert 0 < len(kept) == report(url)['answered'] < 600
     finished(ask(url, tmp_path/'full', 300))
@@ -247,7 +247,7 @@ def test_until_correct_is_resumed(server, tmp_path):
     quiet, url = server(), server(latency=.1)
     whole = mentorkd(tmp_path, quiet, 'annotate', *asked, '--out', 'whole')
     assert '150 attempts at 60 questions: 90 correct' in whole.stdout and '15 never solved' in whole.stdout, whole.stderr
-    p = subprocess.Popen([sys.executable, '-c', 'from mentorkd.cli import main; main()', 'annotate', *asked, '--out', 'killed', '--max-usd', '.08'], cwd=tmp_path, env=os.environ | dict(OPENAI_BASE_URL=f'{url}/v1', OPENAI_API_KEY='none'), stderr=subprocess.DEVNULL)
+    p = subprocess.Popen([sys.executable, '-c', 'from mentorkd.cli.cli import main; main()', 'annotate', *asked, '--out', 'killed', '--max-usd', '.08'], cwd=tmp_path, env=os.environ | dict(OPENAI_BASE_URL=f'{url}/v1', OPENAI_API_KEY='none'), stderr=subprocess.DEVNULL)
     while report(url)['answered'] < 60: time.sleep(.02)
     p.send_signal(signal.SIGKILL); p.wait()
     assert not (tmp_path/'killed/teacher.jsonl').exists()
@@ -302,7 +302,7 @@ def test_set_aside(server, tmp_path):
 
 def test_tokens_by_tiktoken(monkeypatch):
     tiktoken = pytest.importorskip('tiktoken')
-    from mentorkd.quote import _coder, count_tokens
+    from mentorkd.teacher.quote import _coder, count_tokens
     small = tiktoken.Encoding('small', pat_str=r'\w+|\W', mergeable_ranks={bytes([b]): b for b in range(256)} | {b'th': 256, b'the': 257}, special_tokens={'<|endoftext|>': 258})
     monkeypatch.setattr(tiktoken, 'encoding_for_model', lambda model: small)
     _coder.cache_clear()
@@ -347,11 +347,11 @@ def test_batch_killed(server, tmp_path, hold):
 
 def test_unreachable(tmp_path):
     out, err = ask('http://127.0.0.1:9', tmp_path/'none', 1).communicate()
-    assert err.strip().splitlines()[-1].startswith('mentorkd.records.InputError: No answer from the endpoint')
+    assert err.strip().splitlines()[-1].startswith('mentorkd.tasks.records.InputError: No answer from the endpoint')
 
 
 def mentorkd(folder, url, *words, before=''):
-    return subprocess.run([sys.executable, '-c', f'{before}\nfrom mentorkd.cli import main; main()', *words], cwd=folder, env=os.environ | dict(OPENAI_BASE_URL=f'{url}/v1', OPENAI_API_KEY='sk-secret'), capture_output=True, text=True)
+    return subprocess.run([sys.executable, '-c', f'{before}\nfrom mentorkd.cli.cli import main; main()', *words], cwd=folder, env=os.environ | dict(OPENAI_BASE_URL=f'{url}/v1', OPENAI_API_KEY='sk-secret'), capture_output=True, text=True)
 
 
 def some_questions(folder):

@@ -6,10 +6,10 @@ import torch
 from safetensors.torch import load_file
 from transformers import T5Config, T5ForConditionalGeneration
 
-from mentorkd.models import Backbone, load
-from mentorkd.records import Example
-from mentorkd.tiny import tiny_tokenizer
-from mentorkd.train import TrainSettings, train
+from mentorkd.distil.models import Backbone, load
+from mentorkd.tasks.records import Example
+from mentorkd.distil.tiny import tiny_tokenizer
+from mentorkd.distil.train import TrainSettings, train
 
 FEW = TrainSettings(updates=4, batch_size=4, evals=2, lr=1e-2)
 ROWS = [Example(str(i), f'{i} + 1?', f'{i} + 1 = {i + 1}. --> {i + 1}', 'teacher') for i in range(16)]

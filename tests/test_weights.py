@@ -5,8 +5,8 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
-from mentorkd.models import load
-from mentorkd.tiny import TINY, fingerprint, tiny_folder, tiny_tokenizer
+from mentorkd.distil.models import load
+from mentorkd.distil.tiny import TINY, fingerprint, tiny_folder, tiny_tokenizer
 
 
 def test_eight_megabytes_at_most():
