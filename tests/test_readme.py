@@ -21,9 +21,21 @@ SMALL = {  # What stands behind a command here: the first entry that fits it
     r'mentorkd run .*--preset small': f'{FEW} --mentor mini --student tiny --write-batch 8',  # instead of FlanT5
     r'mentorkd run': FEW,
     r'mentorkd search': f'{FEW} --trials 1',
-    r'mentorkd study': '--dry-run',
     r'mentorkd advise': '--seeds 2',
     r'mentorkd bench': '--rounds 1 --examples 16 --student {tiny} --mentor {mini}'}
+STUDY = '''study = 1
+name = "methods"
+[base]
+questions = "my.csv"
+answer_kind = "number"
+annotations = "rationales.csv"
+updates = 2
+evals = 1
+max_new_tokens = 6
+[[factors]]
+method = ["vanilla-kd", "answer-only"]
+seed = [1]
+'''  # in the place of the repository's, which takes hours
 DATA = os.environ.get('MENTORKD_DATA')
 
 
@@ -39,14 +51,16 @@ def desk(tmp_path_factory):
     (here/'new.csv').write_text('question\nWhat is 40 + 5 - 40?\n')
     write(here/'others.jsonl', [dict(question=r['question'], rationale='It stays 5.', answer=5) for r in own])
     write(here/'texts.jsonl', [dict(text='2 + 2 = 4. --> 4', gold='4')])
-    (here/'nbs').symlink_to(ROOT/'nbs')
+    (here/'nbs/analysis').mkdir(parents=True); (here/'nbs/analysis/methods.toml').write_text(STUDY)
     if DATA: (here/'path/to').mkdir(parents=True); (here/'path/to/data').symlink_to(DATA)
     for run, lam in (('one', '.3'), ('other', '.1')): tried('run', '--task', 'last_letters', *FEW.split(), '--lam', lam, '--out', f'runs/{run}')
     yield here
     tasks.SIZES.clear(); tasks.SIZES.update(before); os.chdir(cwd)
 
 
-def test_there_are_commands(): assert len(LINES) > 15 and len({shlex.split(l, comments=True)[1] for l in LINES}) > 10
+def test_there_are_commands():
+    assert all((ROOT/w).is_file() for l in LINES for w in shlex.split(l, comments=True) if w.endswith('.toml'))
+    assert len(LINES) > 15 and len({shlex.split(l, comments=True)[1] for l in LINES}) > 10
 
 
 def done(line):

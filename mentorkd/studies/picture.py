@@ -49,7 +49,7 @@ def drawn(boxes:dict[str, Box], # Name → box
         ax.add_patch(FancyBboxPatch((b.x, b.y), b.w, b.h, boxstyle='round,pad=0,rounding_size=.12', fc='white', ec=b.colour, lw=1.8))
         ax.text(b.x + b.w/2, b.y + .66*b.h, b.title, ha='center', va='center', weight='bold', fontsize=9, color='#222222')
         ax.text(b.x + b.w/2, b.y + .28*b.h, b.text, ha='center', va='center', fontsize=8, color='#333333')
-    look = dict(arrowstyle='-|>', mutation_scale=11, color='#555555', lw=1.2, shrinkA=3, shrinkB=3)
+    look = dict(arrowstyle='-|>', mutation_scale=11, color='#555555', lw=1.2, shrinkA=3, shrinkB=3, zorder=.5)  # below the boxes
     for start, end in arrows: ax.add_patch(FancyArrowPatch(*_ends(boxes[start], boxes[end]), **look))
     right, top = max(b.x + b.w for b in boxes.values()), max(b.y + b.h for b in boxes.values())
     ax.set(xlim=(-.1, right + .1), ylim=(-.15, top + .15), aspect='equal'); ax.axis('off')
@@ -83,5 +83,6 @@ def folder_picture(folder:str # Of the package, such as `distil`
         boxes[m] = Box(4.7*deep(m), -1.4*row, m, ', '.join(outside[m]) or '–', COLOURS['student'], 3.7)
     lowest = min(b.y for b in boxes.values())
     boxes = {m: replace(b, y=b.y - lowest) for m, b in boxes.items()}
-    arrows = [(n, m) for m in modules for n in sorted(inside[m])]
+    below = lambda m: inside[m].union(*map(below, inside[m]))
+    arrows = [(n, m) for m in modules for n in sorted(inside[m]) if not any(n in below(k) for k in inside[m])]  # those that others do not imply
     return drawn(boxes, arrows, (1.6 + 2.6*max(depth.values()) + 1., 1. - .8*lowest))
