@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['LENGTHS', 'LADDER', 'BATCH', 'NEW_TOKENS', 'SAMPLES', 'SIDES', 'ENDS', 'word_tokenizer', 'generated', 'bench_data',
-           'measure_training', 'measure_labels', 'measure_sampling', 'measure_ceiling', 'BenchSettings', 'measured',
-           'prepare', 'ratios', 'bench', 'as_table', 'plot', 'write_bench']
+           'measure_training', 'measure_labels', 'measure_sampling', 'product_rate', 'measure_ceiling', 'BenchSettings',
+           'measured', 'prepare', 'ratios', 'bench', 'as_table', 'plot', 'write_bench']
 
 # %% ../../nbs/6_studies/05_bench.ipynb #584409ae
 import json, os, random, resource, shutil, subprocess, sys, tempfile, time
@@ -135,10 +135,19 @@ def _reference_sampling(b:Backbone, questions:list[Question], n:int)->int:
     with torch.no_grad(): out = b.model.generate(**inputs, do_sample=True, temperature=.7, top_k=50, num_return_sequences=SAMPLES, max_new_tokens=NEW_TOKENS, min_new_tokens=NEW_TOKENS)
     return len(out)
 
+def product_rate(dtype:torch.dtype, # Of both matrices
+                 n:int, # Rows and columns
+                 longest:float=10., # Seconds that one product may take; processors without units for bfloat16 would need minutes
+                )->float: # Floating-point operations a second
+    "The rate of products of a size, or of small ones where those would take too long."
+    small = 256
+    size = n if product_seconds(dtype, small, 1)*(n/small)**3 <= longest else small
+    return 2*size**3/product_seconds(dtype, size, 5)
+
 def measure_ceiling(n:int=4096, # Rows and columns
                    )->dict: # Floating-point operations a second
     "What a bare matrix product reaches."
-    return dict(bfloat16=2*n**3/product_seconds(torch.bfloat16, n, 5), float32=2*n**3/product_seconds(torch.float32, n, 5))
+    return {name: product_rate(dtype, n) for name, dtype in dict(bfloat16=torch.bfloat16, float32=torch.float32).items()}
 
 SIDES = {'ceiling': lambda work: measure_ceiling(), 'labels': measure_labels,
          **{f'train {s}': lambda work, s=s: measure_training(work, s) for s in LADDER}, **{f'sample {s}': lambda work, s=s: measure_sampling(work, s) for s in ('reference', 'torch', 'ctranslate2')}}
