@@ -64,6 +64,7 @@ class Key(str):
         self = super().__new__(cls, name)
         self.former = former
         return self
+    def __getnewargs__(self)->tuple[str, str]: return str(self), self.former  # a worker process gets both
 
 def key_of(*parts:object # Texts, numbers, records, lists of them, keys of what came before
           )->Key: # The same for the same parts
