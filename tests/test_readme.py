@@ -90,10 +90,24 @@ def test_every_command_on_released_data_runs(line, desk, monkeypatch):
 
 
 @pytest.mark.parametrize('more', [[], ['--json']])
-def test_the_teacher_has_not_seen_the_test_questions(desk, more):
+def test_the_teacher_has_not_seen_the_test_questions(desk, server, monkeypatch, more):  # noqa: F811
     "Annotations of train questions alone, as `annotate` writes them: no accuracy of the teacher, and all else as always."
-    code, out, err = tried('run', '--questions', 'my.csv', '--answer-kind', 'number', '--annotations', 'said', *FEW.split(), '--out', 'runs/taught', *more)
+    monkeypatch.setenv('OPENAI_BASE_URL', f'{server()}/v1'); monkeypatch.setenv('OPENAI_API_KEY', 'none')
+    own = ['--questions', 'my.csv', '--answer-kind', 'number']
+    assert tried('annotate', *own, '--teacher', 'openai:gpt-4o-mini', '--n', '1', '--max-usd', '5', '--out', 'of_train')[0] == 0
+    code, out, err = tried('run', *own, '--annotations', 'of_train', *FEW.split(), '--out', 'runs/taught', *more)
     assert code == 0, err
     assert json.loads(out)['teacher']['accuracy'] is None if more else re.search(r'Teacher +–', out)
-    assert tried('report', 'runs/taught', *more)[0] == 0 and tried('report', 'runs/taught', 'runs/my-tiny-s1', *more)[0] == 0
+    assert tried('report', 'runs/taught', *more)[0] == 0 and tried('report', 'runs/taught', 'runs/one', *more)[0] == 0
     assert json.loads(Path('runs/taught/report.json').read_text())['student']['n'] > 0
+
+
+def test_a_missing_rationale_is_left_out_and_named(desk):
+    "Whatever stands where a rationale should: null, NaN, nothing, a list."
+    rows = [r.split(',') for r in Path('my.csv').read_text().splitlines()[1:]]
+    holes = [None, float('nan'), '', ['First.', 'Then.']]
+    write(Path('holes.jsonl'), [dict(question=q, rationale=r, answer=5) for q, a in rows for r in (holes[int(q[8]) % 4], 'It stays 5.')])
+    code, out, err = tried('run', '--questions', 'my.csv', '--answer-kind', 'number', '--annotations', 'holes.jsonl', *FEW.split(), '--out', 'runs/holes')
+    assert code == 0 and '30 annotation rows have no rationale' in ' '.join(out.split()), out + err
+    said = [json.loads(line) for line in Path('runs/holes/teacher.jsonl').read_text().splitlines()]
+    assert {a['rationale'] for a in said} == {'It stays 5.'}
