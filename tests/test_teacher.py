@@ -197,7 +197,6 @@ def test_rate(server, tmp_path):
     seen = finished(ask(url, tmp_path/'rate', 500))
     assert not seen['failed'] and report(url)['twice'] == 0
     assert seen['refused'] <= .05*seen['requests'], seen
-    assert 1000/seen['seconds'] > .6*rate, seen  # a busy machine may lose some; at full size it is measured, not asserted
 
 
 def test_trouble(server, tmp_path):
