@@ -190,7 +190,8 @@ def text_or_none(value:object # Of a field in somebody's file
 def word_or_none(value:object # Of a field that holds an answer or an id
                 )->str|None: # A text, or a number as Python writes it; None for null, NaN, lists and the like
     "An answer or an id, if there is one."
-    return str(value) if isinstance(value, (int, float)) and math.isfinite(value) else text_or_none(value)
+    number = isinstance(value, int) or isinstance(value, float) and math.isfinite(value)
+    return str(value) if number else text_or_none(value)
 
 # %% ../../nbs/1_tasks/00_records.ipynb #ef1d8512
 T = TypeVar('T', Question, Attempt, Example)
