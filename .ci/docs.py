@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 ROOT = Path(__file__).resolve().parent.parent
-NUMBER = re.compile(r'(?<=["/])\d+[a-z]?_(?=\w+\.html)')  # of a notebook, which its page does not have in nbdev's links
+NUMBER = re.compile(r'(?<=["/])\d\d?_(?=\w+\.html)')  # of a notebook, which its page does not have in nbdev's links
 
 
 def build() -> Path:

@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 from mentorkd.tasks import answers
-from mentorkd.pipeline import distillation
+from mentorkd.pipeline import distillation, stages
 from mentorkd.tasks import tasks
 from mentorkd.tasks.answers import AnswerKind
 from mentorkd.pipeline.distillation import Distillation
 from mentorkd.tasks.records import FIRST, SINCE, Example, Question, key_of, read_rows
 from mentorkd.pipeline.settings import Settings, settings
 from mentorkd.distil.soft_labels import Form
+from mentorkd.studies import search
 from mentorkd.studies.study_files import read_study
 from mentorkd.studies.tables import as_written
 from mentorkd.distil.train import TrainSettings
@@ -57,6 +58,38 @@ def test_a_dummy_setting_changes_no_key_of_a_table(file):
     assert key_of(new(dummy=1)) != key_of(Settings())
 
 
+def test_a_dummy_setting_changes_no_key_of_any_record():
+    given = dict(AnswerKind=AnswerKind('choice', letters='ABCD'), Question=Question('a', 'How many?', '7'), Example=Example('a', 'How many?', 'Seven. --> 7', 'teacher'))
+    for record in IN_KEYS:
+        one = given.get(record.__name__) or record()
+        again = later(record)(**{f.name: getattr(one, f.name) for f in fields(record)})
+        assert key_of(again) == key_of(one) and key_of(again).former == key_of(one).former
+
+
+def searched(out, **given):
+    return search.search(['vanilla-kd'], 1, dict(lr=(5e-4,)), out, **SMALL | given)
+
+
+def test_a_search_is_found_again_unless_answers_are_read_otherwise(tmp_path, monkeypatch):
+    found = searched(tmp_path)
+    monkeypatch.setattr(search, 'settings', lambda *a, **k: later(Settings)(**{f.name: getattr(settings(*a, **k), f.name) for f in fields(Settings)}))
+    with monkeypatch.context() as m:
+        m.setattr(search, 'dev_accuracy', lambda *_, **__: pytest.fail('tried again'))
+        assert searched(tmp_path) == found
+    monkeypatch.setattr(search, 'dev_accuracy', lambda *_, **__: .5)
+    monkeypatch.setitem(answers.EXTRACTOR_VERSIONS, 'strict', 2)
+    assert [t.dev_accuracy for t in searched(tmp_path)] == [.5]
+
+
+def test_a_search_of_0_1_is_found(tmp_path, monkeypatch):
+    import optuna
+    key = key_of(settings(**SMALL | search.FAIR), search.space_of(search.method('vanilla-kd'), dict(lr=(5e-4,))))
+    old = optuna.create_study(study_name=f'vanilla-kd-{key.former}', storage=f"sqlite:///{tmp_path/'trials.db'}", direction='maximize')
+    old.enqueue_trial(dict(lr=5e-4)); old.optimize(lambda t: .25 if t.suggest_categorical('lr', [5e-4]) else 0, 1)
+    monkeypatch.setattr(search, 'dev_accuracy', lambda *_, **__: pytest.fail('tried again'))
+    assert [t.dev_accuracy for t in searched(tmp_path)] == [.25]
+
+
 def keys(s, out, store):
     "Stage → key of a run, and what was said while it was done."
     lines = []
@@ -75,12 +108,11 @@ def test_a_dummy_setting_changes_no_key_of_a_stage_or_store(tmp_path, monkeypatc
 
 
 def test_another_version_of_this_package_takes_what_is_there(tmp_path, monkeypatch):
-    from mentorkd.pipeline import stages as runs
-    here = runs.versions()
+    here = stages.versions()
     keys(settings(**SMALL), tmp_path/'one', tmp_path/'store')
-    monkeypatch.setattr(runs, 'versions', lambda: here | dict(mentorkd='99'))
+    monkeypatch.setattr(stages, 'versions', lambda: here | dict(mentorkd='99'))
     assert all(l.endswith('from the store') for l in keys(settings(**SMALL), tmp_path/'two', tmp_path/'store')[1])
-    monkeypatch.setattr(runs, 'versions', lambda: here | dict(torch='99'))
+    monkeypatch.setattr(stages, 'versions', lambda: here | dict(torch='99'))
     assert all(l.endswith('…') for l in keys(settings(**SMALL), tmp_path/'three', tmp_path/'store')[1])
 
 

@@ -22,7 +22,7 @@ from ..writers.attempts import ask, draw, examples, mark_text, need_some, novel
 from ..distil.engines import generator
 from ..distil.fast_t5 import has_bf16
 from .evaluate import accuracy
-from ..writers.faithful import faults
+from ..writers.faithful import faithful
 from ..writers.generators import Generator, Recorded
 from .inputs import backbone, check_models, load_data, model_key, share_of, teachers
 from ..teacher.journal import recording
@@ -83,9 +83,7 @@ class Distillation:
     def usable(self, rows:list[Attempt])->list[Attempt]: # Of the teacher or the mentor
         "The correct ones with a rationale, and with `faithful` those alone that nothing speaks against."
         usable = [a for a in rows if a.usable]
-        if not self.s.faithful: return usable
-        text = {q.id: q.question for q in self.questions['train']}
-        return [a for a in usable if not faults(text[a.id], a.rationale, a.answer, self.kind)]
+        return faithful(usable, self.questions['train'], self.kind) if self.s.faithful else usable
     def attempts(self, name:str)->list[Attempt]: # From `<name>.jsonl`
         "The attempts that a stage wrote."
         return read_jsonl(self.path/f'{name}.jsonl', Attempt)

@@ -149,7 +149,8 @@ def folder_of(parent:Path, # Folder of runs or stages
              )->Path: # It need not be there
     "The folder of a key; one that mentorkd 0.1 named is renamed."
     new, old = (parent/f'{before}{name}' for name in names_of(key))
-    if old.exists() and not new.exists(): os.replace(old, new)
+    with suppress(FileNotFoundError):  # another process was faster
+        if old.exists() and not new.exists(): os.replace(old, new)
     return new
 
 def stage(run:RunFolder, # Where

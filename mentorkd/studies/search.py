@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from ..distil.methods import Method, method
-from ..tasks.records import InputError, key_of
-from ..pipeline.stages import folder_of
+from ..tasks.answers import marked_by
+from ..tasks.records import InputError, Key, key_of
+from ..pipeline.stages import folder_of, names_of
 from ..pipeline.settings import settings
 
 # %% ../../nbs/6_studies/08_search.ipynb #a11a0007
@@ -56,11 +57,21 @@ def search(methods:Sequence[str], # Names
     for m in map(method, methods):
         mine, s = space_of(m, space), settings(preset, **given | FAIR)
         if m.data is None: raise InputError(f"A search for {m.name}", "It has no student", "Leave it out")
-        study = optuna.create_study(direction='maximize', study_name=f'{m.name}-{key_of(s, mine)}', storage=f"sqlite:///{Path(out)/'trials.db'}", load_if_exists=True)
+        study = _trials_of(f'{m.name}-', key_of(s, mine), f"sqlite:///{Path(out)/'trials.db'}", marked_by(s.extractor))
         study.optimize(lambda t: dev_accuracy(m, Path(out), preset, **given, **{n: t.suggest_categorical(n, list(v)) for n, v in mine.items()}), _queue(study, mine, trials, s.seed))
         rows = [Trial(m.name, t.number, t.params, t.value) for t in study.trials if t.value is not None]
         found += sorted(rows, key=lambda t: -t.dev_accuracy)
     return found
+
+def _trials_of(before:str, key:Key, storage:str, marks:Key):
+    "Optuna's record of a search, begun anew where another version of the extractor marked its answers."
+    import optuna
+    there = {s.study_name: s.user_attrs.get('marked_by', f'{marks.former} 1') for s in optuna.get_all_study_summaries(storage)}
+    name = next((n for n in map(before.__add__, names_of(key)) if n in there), before + key)
+    if there.get(name, marks) != marks: optuna.delete_study(study_name=name, storage=storage)
+    study = optuna.create_study(direction='maximize', study_name=name, storage=storage, load_if_exists=True)
+    study.set_user_attr('marked_by', marks)
+    return study
 
 def _queue(study, space:dict[str, tuple], trials:int, seed:int)->int: # How many are left
     "Hand Optuna the combinations that were not tried to the end."

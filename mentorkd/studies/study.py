@@ -189,7 +189,7 @@ def run_study(file:str|Path, # TOML
     if workers < 1 or threads < 1: raise InputError(f"workers = {workers}, threads = {threads}", "Nobody would work", "Give both a value from 1")
     out = Path(out or Path('runs')/f'study-{study.name}').resolve()
     table = Path(table or out/f'{study.name}.csv')
-    if again: out = out/f'again-{made_from()}'  # where stages of other code are not kept
+    if again: out = out/f'again-{digest(made_from(), versions())}'  # where stages of other code or packages are not kept
     done = {} if again else rows_kept(table, study)
     missing = replace(study, runs=[r for r in study.runs if r.key not in done])
     coming = in_turn(missing, out, threads) if not missing.runs or workers == 1 and not address else with_ray(missing, out, workers, address, threads, gpus)

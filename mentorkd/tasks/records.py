@@ -188,7 +188,7 @@ def text_or_none(value:object # Of a field in somebody's file
     return value.strip() or None if isinstance(value, str) else None
 
 def word_or_none(value:object # Of a field that holds an answer or an id
-                )->str|None: # A text, or a number as Python writes it; None for null, NaN, lists and the like
+                )->str|None: # A text; a number or a truth value as Python writes it; None for null, NaN, lists and the like
     "An answer or an id, if there is one."
     number = isinstance(value, int) or isinstance(value, float) and math.isfinite(value)
     return str(value) if number else text_or_none(value)
