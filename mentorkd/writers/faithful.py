@@ -8,6 +8,7 @@ __all__ = ['Fault', 'wrong_steps', 'ends_elsewhere', 'wrong_letters', 'replay', 
 
 # %% ../../nbs/2_writers/02_faithful.ipynb #00995830
 import ast, operator, re
+import regex # possessive quantifiers, which `re` has wrong before Python 3.11.5
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ class Fault:
 _NUM = r'\$?\d[\d,]*+(?:\.\d++)?+'
 _UNIT = r'(?:[A-Za-z]{2,}+)?+(?:[ \t]++(?!(?:and|or|of|in|by|is|are|to|gives|equals)\b)[A-Za-z]{2,}+){0,3}+'
 _OPERAND = rf'\(*+\s*+{_NUM}{_UNIT}\s*+\)*+'
-_EQUATION = re.compile(rf'(?<![\w.,/^=+\-−–*×÷(%$])({_OPERAND}(?:\s*+[-+−–*×x÷/]\s*+{_OPERAND})++)\s*+(?:=|\b(?:gives|equals)\b)\s*(-?{_NUM})(?![\d%/]|\s*[-+−–*×÷/^(x]|[.,]\d|\s*\w+\s*[*×÷/+]\s)')
+_EQUATION = regex.compile(rf'(?<![\w.,/^=+\-−–*×÷(%$])({_OPERAND}(?:\s*+[-+−–*×x÷/]\s*+{_OPERAND})++)\s*+(?:=|\b(?:gives|equals)\b)\s*(-?{_NUM})(?![\d%/]|\s*[-+−–*×÷/^(x]|[.,]\d|\s*\w+\s*[*×÷/+]\s)')
 _OPS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
 
 def _value(node:ast.expr)->Decimal:
