@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['METHODS', 'MATCHES', 'Material', 'of_teacher', 'of_both', 'of_gold', 'unlike', 'of_pairs', 'answer_length',
-           'with_answers', 'rd_and_consistency', 'Method', 'method', 'updates_for', 'matched']
+           'with_answers', 'rd_and_consistency', 'Method', 'method', 'updates_for', 'evaluations', 'matched']
 
 # %% ../../nbs/4_distil/10_methods.ipynb #ad000004
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 import torch
 import torch.nn.functional as F
 from ..tasks.answers import MARKS
@@ -28,6 +28,7 @@ class Material:
     D_teacher: list[Example] # The teacher's correct rationales, as drawn
     D_mentor: list[Example] # The mentor's, correct and new
     label_style: str = 'arrow' # End of a label, see `tasks.prompts`
+    all_teacher: list[Example] = field(default_factory=list) # The teacher's correct rationales, all of them
 
 def of_teacher(m:Material)->list[Example]: # D_teacher
     "The teacher's rationales alone."
@@ -48,15 +49,15 @@ def unlike(first:Example, second:Example)->float: # 0 to 1
     return 1 - len(a & b)/len(a | b)
 
 def of_pairs(m:Material)->list[Example]: # Two rows a pair, one after the other
-    "Each rationale of the teacher beside the least like one of its question."
+    "Each of the teacher's correct rationales beside the least like one of its question; Appendix B draws three of them for Vanilla-KD and Mentor-KD alone."
     by_id = defaultdict(list)
-    for e in m.D_teacher: by_id[e.id].append(e)
+    for e in m.all_teacher: by_id[e.id].append(e)
     pairs = {}
     for rows in by_id.values():
         for i, e in enumerate(rows if len(rows) > 1 else []):
             j = max((j for j in range(len(rows)) if j != i), key=lambda j: unlike(e, rows[j]))
             pairs.setdefault((e.id, min(i, j), max(i, j)), [rows[min(i, j)], rows[max(i, j)]])
-    if not pairs: raise InputError(f"0 of {len(by_id)} questions have two rationales", "MCC-KD compares two of one question", "Give --teacher-draw 2 at least, and as many --teacher-samples")
+    if not pairs: raise InputError(f"0 of {len(by_id)} questions have two rationales", "MCC-KD compares two of one question", "Give --teacher-samples 2 at least")
     return [e for pair in pairs.values() for e in pair]
 
 # %% ../../nbs/4_distil/10_methods.ipynb #ad000013
@@ -136,6 +137,14 @@ def updates_for(rows:int, # Examples
                )->int: # Optimizer steps
     "Updates from epochs, or as given."
     return max(1, round(epochs*-(-rows//per_update))) if epochs else updates
+
+def evaluations(evals:int, # How often, or 0 for once a round
+                updates:int, # Optimizer steps
+                rows:int, # Examples
+                per_update:int, # Examples an update
+               )->int: # How often, at least once
+    "How often a model is scored while it is trained."
+    return evals or max(1, round(updates/-(-rows//per_update)))
 
 def matched(updates:int, # Of Mentor-KD on D_train
             match:str, # What is to be equal: updates, tokens or epochs

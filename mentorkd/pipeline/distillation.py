@@ -26,7 +26,7 @@ from ..writers.faithful import faithful
 from ..writers.generators import Generator, Recorded
 from .inputs import backbone, check_models, load_data, model_key, share_of, teachers
 from ..teacher.journal import recording
-from ..distil.methods import METHODS, Material, Method, matched, method, updates_for
+from ..distil.methods import METHODS, Material, Method, evaluations, matched, method, updates_for
 from ..distil.models import Backbone, encode, load
 from ..tasks.records import Attempt, Example, InputError, Question, digest, key_of, read_jsonl, write_jsonl
 from .stages import RunFolder, file_digests, stage
@@ -79,11 +79,11 @@ class Distillation:
     @property
     def material(self)->Material:
         "What the students' methods draw from."
-        return Material(self.questions['train'], self.D_teacher, self.D_mentor, self.s.label_style)
+        return Material(self.questions['train'], self.D_teacher, self.D_mentor, self.s.label_style, examples(self.usable(self.taught), self.questions['train'], self.s.label_style))
     def usable(self, rows:list[Attempt])->list[Attempt]: # Of the teacher or the mentor
         "The correct ones with a rationale, and with `faithful` those alone that nothing speaks against."
         usable = [a for a in rows if a.usable]
-        return faithful(usable, self.questions['train'], self.kind) if self.s.faithful else usable
+        return faithful(usable, self.data.split('train'), self.kind) if self.s.faithful else usable
     def attempts(self, name:str)->list[Attempt]: # From `<name>.jsonl`
         "The attempts that a stage wrote."
         return read_jsonl(self.path/f'{name}.jsonl', Attempt)
@@ -206,13 +206,14 @@ def training(self:Distillation, name:str)->dict:
     return json.loads((self.path/name/'training.json').read_text())
 
 # %% ../../nbs/5_pipeline/04_distillation.ipynb #4f934d60
-ALIKE = ('batch_size', 'accumulate', 'schedule', 'warmup', 'decay_all', 'clip', 'max_length', 'cut_labels', 'evals', 'keep', 'bf16', 'group_by_length', 'token_budget', 'pad', 'seed', 'checkpointing')
+ALIKE = ('batch_size', 'accumulate', 'schedule', 'warmup', 'decay_all', 'clip', 'max_length', 'cut_labels', 'keep', 'bf16', 'group_by_length', 'token_budget', 'pad', 'seed', 'checkpointing')
 
 @patch
 def settings_for_mentor(self:Distillation)->TrainSettings:
     "Training settings of a mentor: those of all, with its own rate and length."
-    s = self.s
-    return TrainSettings(updates_for(len(self.D_teacher), s.mentor_epochs, s.mentor_updates, s.batch_size*s.accumulate), lr=s.mentor_lr, **{n: getattr(s, n) for n in ALIKE})
+    s, rows, per = self.s, len(self.D_teacher), self.s.batch_size*self.s.accumulate
+    updates = updates_for(rows, s.mentor_epochs, s.mentor_updates, per)
+    return TrainSettings(updates, lr=s.mentor_lr, evals=evaluations(s.evals, updates, rows, per), **{n: getattr(s, n) for n in ALIKE})
 
 @patch
 def settings_for(self:Distillation,
@@ -220,11 +221,17 @@ def settings_for(self:Distillation,
         rows:list[Example], # It learns from
        )->TrainSettings: # As many updates as are fair
     "Training settings of a student."
-    s, D_train = self.s, self.D_teacher + self.D_mentor
+    s, D_train, per = self.s, self.D_teacher + self.D_mentor, self.s.batch_size*self.s.accumulate
     tokens = self.mean_tokens(rows, D_train) if s.match == 'tokens' else (1., 1.)
-    updates = matched(updates_for(len(D_train), s.epochs, s.updates, s.batch_size*s.accumulate), s.match, len(rows), len(D_train), s.batch_size*s.accumulate, tokens)
+    updates = matched(updates_for(len(D_train), s.epochs, s.updates, per), s.match, len(rows), len(D_train), per, tokens)
     soft = dict(lam=self.lam, tau=s.tau, tau_squared=s.tau_squared, kl_padding=s.kl_padding, kl_reverse=s.kl_reverse) if m.mentor and self.lam else {}
-    return TrainSettings(updates, lr=s.lr, **(dict(alpha=s.alpha, together=m.together) if m.together > 1 else {}), **soft, **{n: getattr(s, n) for n in ALIKE})
+    return TrainSettings(updates, lr=s.lr, evals=evaluations(s.evals, updates, len(rows), per), **(dict(alpha=s.alpha, together=m.together) if m.together > 1 else {}), **soft, **{n: getattr(s, n) for n in ALIKE})
+
+@patch
+def worth_of_test(self:Distillation, name:str)->str:
+    "What choosing weights on the test questions adds to a model's accuracy, by its own curve."
+    scores = [h['eval_accuracy'] for h in self.training(name)['curve'] if 'eval_accuracy' in h]
+    return f"The {name}'s weights were chosen on the test questions: the best of {len(scores)} evaluations is {100*(max(scores) - scores[-1]):.1f} points above the last and {100*(max(scores) - sum(scores)/len(scores)):.1f} above their mean. New questions will not be answered so well; --behaviour clean or --select dev chooses on dev"
 
 @patch
 def mean_tokens(self:Distillation, *sets:list[Example])->tuple[float, ...]: # One a set
@@ -243,9 +250,9 @@ def train_mentor(self:Distillation)->None:
 @patch
 def augment(self:Distillation)->None:
     "Let the mentor write rationales for every train question; filter, drop duplicates, join with D_teacher (equation 1)."
-    s, train = self.s, self.questions['train']
+    s, train = self.s, self.questions['train'] if self.s.mentor_questions == 'annotated' else self.data.split('train')
     if not self.needs_mentor: return
-    if s.crossfit and not self.augmenter: self.augmented = [a for k in range(s.crossfit) for a in self.cross_written(k)]
+    if s.crossfit and not self.augmenter: self.augmented = [a for k in range(s.crossfit) for a in self.cross_written(k, train)]
     else:
         key = self.augmenter.key if self.augmenter else self.written_by(self.mentor_key)
         self.ask_stage('augment', 'mentor.jsonl', lambda: self.augmenter or self.writer(self.mentor, key, greedy=False), key, train if s.mentor_samples else [], 'mentor', s.mentor_samples)
@@ -261,10 +268,10 @@ def written_by(self:Distillation, key:str)->str: # Digest
     return key_of(key, s.temperature, s.top_k, s.max_new_tokens, s.max_length, s.engine, s.bf16, *([s.write_batch] if s.engine == 'ctranslate2' else []))
 
 @patch
-def cross_written(self:Distillation, k:int)->list[Attempt]: # About the questions of fold k
+def cross_written(self:Distillation, k:int, asked:list[Question])->list[Attempt]: # About the questions of fold k
     "What a mentor writes about questions that it was not trained on."
     s, own = self.s, self.method.own_size
-    fold = self.questions['train'][k::s.crossfit]
+    fold = asked[k::s.crossfit]
     rows = [e for e in self.D_teacher if e.id not in {q.id for q in fold}]
     if not rows: raise InputError(f"crossfit = {s.crossfit} leaves fold {k} without examples", "Its mentor would have nothing to learn from", "Give a smaller --crossfit or more questions")
     key = self.written_by(self.fit(f'mentor-{k}', s.student if own else s.mentor, s.student_lora if own else s.mentor_lora, rows, self.settings_for_mentor()))
@@ -302,6 +309,7 @@ def train_students(self:Distillation)->None:
     rows = m.data(self.material)
     if missed := {e.id for e in self.D_teacher} - {e.id for e in rows}: self.notes.append(f"{len(missed)} of the {len({e.id for e in self.D_teacher})} questions in D_teacher have no row of {m.name}")
     self.fit('student', s.student, s.student_lora, rows, self.settings_for(m, rows), self.soft_key, m)
+    if s.select == 'test' and s.keep == 'best': self.say(self.worth_of_test('student')); self.notes.append(self.worth_of_test('student'))
 
 # %% ../../nbs/5_pipeline/04_distillation.ipynb #013eb079
 @patch

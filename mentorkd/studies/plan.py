@@ -14,7 +14,7 @@ from transformers import PretrainedConfig
 from ..writers.attempts import ask, draw
 from ..teacher.budget import price_date, price_of
 from ..pipeline.inputs import load_data, share_of, teachers
-from ..distil.methods import METHODS, matched, of_gold, of_teacher, updates_for
+from ..distil.methods import METHODS, evaluations, matched, of_gold, of_teacher, updates_for
 from ..teacher.quote import quote
 from ..tasks.records import digest
 from ..pipeline.settings import PlanSettings, Settings
@@ -27,11 +27,12 @@ LAYER = .001 # Seconds that a layer takes at least, once forward
 def trained(c:PretrainedConfig, # Of a T5
             s:PlanSettings, # Device, batch and lengths
             steps:int, # Batches, forward and back
+            lora:int=0, # Rank of adapters, 0 for full training
             soft:int=0, # Width of the mentor whose soft labels are learned
            )->dict: # Gigabytes a device (plain and sharded), hours
     "What training takes."
     pair, layers = (s.label_tokens, s.source_tokens), c.num_layers + c.num_decoder_layers
-    need = training_memory(c, [pair]*s.batch_size, True, s.lora, s.checkpointing)
+    need = training_memory(c, [pair]*s.batch_size, True, lora, s.checkpointing)
     seconds = max(step_work(c, soft, [pair])*s.batch_size/(s.peak*1e12*s.share), 3*layers*LAYER)*(4/3 if s.checkpointing else 1)
     return dict(gb=need.total/1e9, gb_sharded=need.sharded(s.devices)/1e9, hours=steps*seconds/3600)
 
@@ -49,11 +50,12 @@ def plan(s:PlanSettings=PlanSettings() # What is planned
         )->list[dict]: # A stage a row: gigabytes a device (plain and sharded), hours
     "Memory and hours of each stage that needs a device."
     mentor, student, rows = t5_config(s.mentor), t5_config(s.student), s.teacher_rows + s.mentor_rows
-    steps = lambda rows: s.epochs*-(-rows//(s.batch_size*s.devices))
-    return [dict(stage='mentor', updates=steps(s.teacher_rows)) | trained(mentor, s, steps(s.teacher_rows)),
+    steps = lambda rows, epochs: round(epochs*-(-rows//(s.batch_size*s.devices)))
+    taught, distilled = steps(s.teacher_rows, s.mentor_epochs), steps(rows, s.epochs)
+    return [dict(stage='mentor', updates=taught) | trained(mentor, s, taught, s.mentor_lora),
             dict(stage='augment', updates=0) | writing(mentor, s, s.questions*s.mentor_samples, s.label_tokens),
             dict(stage='soft_labels', updates=0) | labelled(mentor, s, rows),
-            dict(stage='student', updates=steps(rows)) | trained(student, s, steps(rows), mentor.d_model)]
+            dict(stage='student', updates=distilled) | trained(student, s, distilled, s.student_lora, mentor.d_model)]
 
 def labelled(c:PretrainedConfig, # Of the mentor
              s:PlanSettings, # Device and lengths
@@ -66,7 +68,7 @@ def labelled(c:PretrainedConfig, # Of the mentor
 def plan_table(s:PlanSettings # What is planned
               )->str: # Lines of at most 80 columns
     "The plan, to be read."
-    rows, (every, trained) = plan(s), count_parameters(t5_config(s.student), s.lora)
+    rows, (every, trained) = plan(s), count_parameters(t5_config(s.student), s.student_lora)
     cache = 2*t5_config(s.mentor).d_model*s.label_tokens*(s.teacher_rows + s.mentor_rows)
     lines = [f"  {r['stage']:<14}{r['gb']:>12.1f}{r['gb_sharded']:>14.1f}{r['updates']:>10,}{_hours(r['hours']):>10}" for r in rows]
     return '\n'.join([f"{s.mentor} → {s.student}, {s.devices} device(s)", f"  student: {every/1e6:,.0f} million parameters, {trained/1e6:,.1f} million trained", f"  soft labels: {cache/1e9:.2f} GB on disk",
@@ -78,7 +80,7 @@ def _assumed(s:PlanSettings)->str: return f"  estimates: {s.share:.0%} of {s.pea
 
 # %% ../../nbs/6_studies/06_plan.ipynb #11c00002
 AFTER = ('student', 'student_lora', 'updates', 'epochs', 'lr', 'lam', 'tau', 'tau_squared', 'kl_reverse', 'kl_padding', 'alpha', 'method', 'match', 'baseline', 'duplicates', 'soft_labels', 'soft_k', 'soft_taus') # Settings on which neither teacher nor mentor depends
-WRITES = ('mentor_samples', 'temperature', 'top_k', 'crossfit', 'augmentations') # Nor the mentor's weights
+WRITES = ('mentor_samples', 'mentor_questions', 'temperature', 'top_k', 'crossfit', 'augmentations') # Nor the mentor's weights
 LOSS = ('method', 'lam', 'tau', 'tau_squared', 'kl_reverse', 'kl_padding', 'alpha', 'soft_labels', 'soft_k', 'soft_taus') # On which Vanilla-KD does not depend
 
 def made_by(s:Settings # Of a run
@@ -95,7 +97,7 @@ def made_by(s:Settings # Of a run
         vanilla=(s.baseline and m.data not in (of_teacher, None), plain), student=(m.data, mine), mentor_test=(own or needed and s.mentor_checkpoint, mentor), vanilla_test=(s.baseline and m.data not in (of_teacher, None), plain), student_test=(m.data, mine))
     return {n: name for n, (made, name) in there.items() if made}
 
-DATA = ('task', 'questions', 'answer_kind', 'drop_leaks', 'golds', 'ratio', 'seed', 'teacher', 'annotations', 'teacher_samples', 'teacher_draw', 'extractor', 'mentor_samples') # Settings on which sizes depend
+DATA = ('task', 'questions', 'answer_kind', 'drop_leaks', 'golds', 'ratio', 'seed', 'teacher', 'annotations', 'teacher_samples', 'teacher_draw', 'extractor', 'mentor_samples', 'mentor_questions', 'select') # Settings on which sizes depend
 
 def sizes(s:Settings # Of a run
          )->dict: # Questions, rows, lengths
@@ -108,7 +110,7 @@ def _sizes(s:Settings)->dict:
     train = share_of(data.split('train'), s.ratio, s.seed)
     said = [] if paid(s) else draw(ask(teachers(s)[0], train, data.task.kind, 'teacher', s.teacher_samples, s.seed, s.extractor), s.teacher_draw, s.seed)
     tokens = lambda texts: max(1, round(mean(map(len, texts))/4)) if texts else PlanSettings.label_tokens
-    return dict(questions=len(train), dev=len(data.split('dev')), test=len(data.split('test')), teacher_rows=len(said) or len(train)*s.teacher_draw, mentor_rows=len(train)*s.mentor_samples, label_tokens=tokens([a.text for a in said]), source_tokens=tokens([q.question for q in train]))
+    return dict(questions=len(train), dev=len(data.split('dev')), test=len(data.split('test')), teacher_rows=len(said) or len(train)*s.teacher_draw, mentor_rows=len(data.split('train') if s.mentor_questions == 'all' else train)*s.mentor_samples, label_tokens=tokens([a.text for a in said]), source_tokens=tokens([q.question for q in train]))
 
 def paid(s:Settings # Of a run
         )->bool: # Does its teacher cost money?
@@ -137,14 +139,14 @@ def stages(s:Settings, # Of a run
     updates = lambda data: matched(updates_for(D, s.epochs, s.updates, per), s.match, rows(data), D, per)
     mentor, student = lambda: t5_config(s.student if m.own_size else s.mentor), lambda: t5_config(s.student)
     told = lambda c, n: writing(c, on, n, s.max_new_tokens)
-    def fit(c, lora, n, soft=0):
-        t, scored = trained(c, replace(on, lora=lora), n*s.accumulate, soft), told(c, k[s.select])
-        return dict(gb=max(t['gb'], scored['gb']), hours=t['hours'] + s.evals*scored['hours'], disk=4*count_parameters(c)[0]/1e9)
-    taught = lambda: fit(mentor(), s.mentor_lora, updates_for(k['teacher_rows'], s.mentor_epochs, s.mentor_updates, per))
+    def fit(c, lora, n, learned, soft=0):
+        t, scored = trained(c, on, n*s.accumulate, lora, soft), told(c, k[s.select])
+        return dict(gb=max(t['gb'], scored['gb']), hours=t['hours'] + evaluations(s.evals, n, learned, per)*scored['hours'], disk=4*count_parameters(c)[0]/1e9)
+    taught = lambda: fit(mentor(), s.mentor_lora, updates_for(k['teacher_rows'], s.mentor_epochs, s.mentor_updates, per), k['teacher_rows'])
     times = lambda n, r: r | dict(hours=n*r['hours'], disk=n*r['disk'])
     cached = lambda: dict(disk=2*mentor().d_model*k['label_tokens']*rows(m.data)/1e9)
-    how = dict(mentor=taught, folds=lambda: times(s.crossfit, taught()), augment=lambda: told(mentor(), k['questions']*s.mentor_samples), soft_labels=lambda: labelled(mentor(), on, rows(m.data)) | cached(), vanilla=lambda: fit(student(), s.student_lora, updates(of_teacher)),
-        student=lambda: fit(student(), s.student_lora, updates(m.data), mentor().d_model if 'soft_labels' in made_by(s) else 0), mentor_test=lambda: told(mentor(), k['test']), vanilla_test=lambda: told(student(), k['test']), student_test=lambda: told(student(), k['test']))
+    how = dict(mentor=taught, folds=lambda: times(s.crossfit, taught()), augment=lambda: told(mentor(), k['mentor_rows']), soft_labels=lambda: labelled(mentor(), on, rows(m.data)) | cached(), vanilla=lambda: fit(student(), s.student_lora, updates(of_teacher), rows(of_teacher)),
+        student=lambda: fit(student(), s.student_lora, updates(m.data), rows(m.data), mentor().d_model if 'soft_labels' in made_by(s) else 0), mentor_test=lambda: told(mentor(), k['test']), vanilla_test=lambda: told(student(), k['test']), student_test=lambda: told(student(), k['test']))
     return {n: dict(disk=0.) | how[n]() for n in made_by(s)}
 
 def plan_study(runs:list[Settings], # Of a study

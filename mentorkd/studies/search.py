@@ -18,7 +18,7 @@ from ..pipeline.stages import folder_of, names_of
 from ..pipeline.settings import settings
 
 # %% ../../nbs/6_studies/08_search.ipynb #a11a0007
-PAPER = dict(lr=(1e-4, 2e-4, 3e-4, 5e-4), batch_size=(2, 4, 6, 8), lam=(.1, .2, .3, .4), tau=(1., 1.5, 2.), alpha=(.01, .05, .1))
+PAPER = dict(lr=(1e-4, 2e-4, 3e-4, 4e-4, 5e-4), batch_size=(2, 4, 6, 8), lam=(.1, .2, .3, .4), tau=(1., 1.5, 2.), alpha=(.01, .05, .1))
 
 def space_of(m:Method, # To search for
              space:Mapping[str, Sequence], # Setting → values
