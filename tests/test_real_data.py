@@ -60,7 +60,7 @@ def test_all_train_questions_train_when_weights_are_chosen_on_test(task, n):
     from mentorkd.pipeline.inputs import load_data
     from mentorkd.pipeline.settings import settings
     data = load_data(settings(task=task, behaviour='reference'))
-    assert data.sizes()['train'] == n and data.sizes()['dev'] == 0 and f'all {n} train questions train' in data.notes[-1]
+    assert data.sizes()['train'] == n and data.sizes()['dev'] == 0 and f'train keeps its {n} questions' in data.notes[-1]
     assert load_data(settings(task=task)).sizes()['dev'] == round(.1*n)
 
 

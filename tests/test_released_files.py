@@ -101,6 +101,6 @@ def test_nothing_is_carved_off_when_weights_are_chosen_on_test(tmp_path):
     by_test, by_dev = (run(select=s, out=tmp_path/s, **how).report for s in ('test', 'dev'))
     assert by_test['counts']['questions'] == dict(train=24, dev=0, test=6) and by_dev['counts']['questions'] == dict(train=22, dev=2, test=6)
     assert by_test['counts']['D_teacher'] == 72 and by_dev['counts']['D_teacher'] == 66
-    assert any('none were carved off' in n for n in by_test['notes']) and not any('became dev' in n for n in by_test['notes'])
+    assert any('train keeps its 24 questions' in n for n in by_test['notes']) and not any('became dev' in n for n in by_test['notes'])
     training = json.loads((tmp_path/'test'/'student'/'training.json').read_text())
     assert training['dev_accuracy'] is not None

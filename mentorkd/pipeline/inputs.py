@@ -70,7 +70,7 @@ def nothing_to_draw(s:Settings, # Of the run
     if most > s.teacher_draw: return []
     why = f"{path} has six, and could not be had" if (path := six_of(s.task)) else "the authors released no more"
     return [f"no question has more than {most} rationales of the teacher ({why}): teacher_draw = {s.teacher_draw} takes them all, "
-            "every seed trains on the same ones, and the spread over seeds does not hold that of the draw"]
+            "every seed trains on the same ones, and the spread over seeds leaves out that of the draw"]
 
 # %% ../../nbs/5_pipeline/01_inputs.ipynb #51a0d003
 def _kind(s:Settings)->str:
