@@ -52,7 +52,9 @@ def desk(tmp_path_factory):
     write(here/'others.jsonl', [dict(question=r['question'], rationale='It stays 5.', answer=5) for r in own])
     write(here/'texts.jsonl', [dict(text='2 + 2 = 4. --> 4', gold='4')])
     (here/'nbs/analysis').mkdir(parents=True); (here/'nbs/analysis/methods.toml').write_text(STUDY)
-    if DATA: (here/'path/to').mkdir(parents=True); (here/'path/to/data').symlink_to(DATA)
+    if DATA:
+        (here/'path/to').mkdir(parents=True)
+        for name, folder in dict(data=Path(DATA), **{'mcc-kd': Path(DATA).parent/'mcc-kd'}).items(): (here/'path/to'/name).symlink_to(folder)
     for run, lam in (('one', '.3'), ('other', '.1')): tried('run', '--task', 'last_letters', *FEW.split(), '--lam', lam, '--out', f'runs/{run}')
     yield here
     tasks.SIZES.clear(); tasks.SIZES.update(before); os.chdir(cwd)

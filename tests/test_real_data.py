@@ -17,12 +17,56 @@ def test_gpt35_rationales_go_through_the_whole_pipeline(result):
     assert r['counts']['questions'] == dict(train=473, dev=52, test=225)
     assert r['teacher']['correct'] == 113 and r['teacher']['n'] == 225
     assert r['student']['n'] == r['vanilla']['n'] == 225
-    assert r['counts']['teacher']['attempts'] == r['counts']['teacher']['correct'] == r['counts']['D_teacher']
+    c = r['counts']
+    assert c['teacher']['attempts'] == c['teacher']['correct'] and 5*c['teacher']['covered'] < c['teacher']['attempts'] <= 6*c['teacher']['covered']
+    assert 2*c['teacher']['covered'] < c['D_teacher'] <= 3*c['teacher']['covered']
 
 
 def test_the_report_says_what_to_expect(result):
     notes = ' '.join(result.report['notes'])
-    assert 'random weights' in notes and 'chance' in notes and 'carved' in notes
+    assert 'random weights' in notes and 'chance' in notes and 'carved' in notes and 'every seed trains on the same' not in notes
+
+
+@pytest.mark.parametrize('task', ['tracking_shuffled_objects', 'date_understanding', 'last_letter_concatenation'])
+def test_seeds_draw_three_of_six(task):
+    from collections import Counter
+    from mentorkd.pipeline.inputs import released_rows, teachers
+    from mentorkd.pipeline.settings import settings
+    from mentorkd.tasks.tasks import load_task
+    from mentorkd.writers.attempts import ask, draw
+    data, flat = load_task(task, carve_dev=False), lambda text: ' '.join(text.split())
+    said = ask(teachers(settings(task=task))[0], data.split('train'), data.task.kind, 'teacher', 6)
+    assert all(a.ok for a in said) and {flat(a.rationale) for a in said} > {flat(r['rationale']) for r in released_rows(task, 'train')}
+    one, two = ([(a.id, a.sample) for a in draw(said, 3, seed)] for seed in (1, 2))
+    there = Counter(a.id for a in said)
+    assert Counter(i for i, _ in one) == Counter(i for i, _ in two) == {i: min(3, n) for i, n in there.items()}
+    assert len(set(one) & set(two)) < .6*len(one)  # chance alone leaves half
+
+
+@pytest.mark.parametrize('task, why', [('svamp', 'released no more'), ('strategy_qa', 'data/prompt/strategy_qa_6.json has six')])
+def test_notes_tell_of_three_that_leave_nothing_to_draw(task, why):
+    from mentorkd.pipeline.inputs import load_data, nothing_to_draw, six_rows, teachers
+    from mentorkd.pipeline.settings import settings
+    s = settings(task=task)
+    if six_rows('strategy_qa') and task == 'strategy_qa': pytest.skip('the six are on this machine')
+    train, g = load_data(s).split('train'), teachers(s)[0]
+    [note] = nothing_to_draw(s, g, train)
+    assert why in note and 'more than 3' in note
+    assert nothing_to_draw(settings(task=task, teacher_draw=2), g, train) == []
+
+
+@pytest.mark.parametrize('task, n', [('tracking_shuffled_objects', 525), ('date_understanding', 258), ('last_letter_concatenation', 350), ('strategy_qa', 1603)])
+def test_all_train_questions_train_when_weights_are_chosen_on_test(task, n):
+    from mentorkd.pipeline.inputs import load_data
+    from mentorkd.pipeline.settings import settings
+    data = load_data(settings(task=task, behaviour='reference'))
+    assert data.sizes()['train'] == n and data.sizes()['dev'] == 0 and f'train keeps its {n} questions' in data.notes[-1]
+    assert load_data(settings(task=task)).sizes()['dev'] == round(.1*n)
+
+
+def test_released_dev_is_read_whatever_weights_are_chosen_on():
+    from mentorkd.tasks.tasks import load_paper
+    assert [load_paper('svamp', carve_dev=c).sizes() for c in (True, False)] == [dict(train=700, dev=150, test=150)]*2
 
 
 def test_a_file_that_differs_is_refused(tmp_path, monkeypatch):
@@ -38,7 +82,7 @@ def test_a_file_that_differs_is_refused(tmp_path, monkeypatch):
 def test_missing_annotations_are_named(task):
     from mentorkd.pipeline.inputs import released_rows
     from mentorkd.tasks.records import InputError
-    with pytest.raises(InputError, match=f'{task}_3_train.json.*Download'): released_rows(task, 'train')
+    with pytest.raises(InputError, match=f'No file at .*{task}_3_train.json.*rows of input, chain and answer.*--annotations.*Download https://github.com/2hojae/mentor-kd/raw/ec9ea11'): released_rows(task, 'train')
 
 
 def test_real_t5_tokenizer_loses_what_the_report_counts(tmp_path):
@@ -62,9 +106,9 @@ def test_real_t5_tokenizer_loses_what_the_report_counts(tmp_path):
 def test_raw_rationales_of_others_go_through_the_same_marking(tmp_path):
     from pathlib import Path
     from mentorkd.teacher.import_annotations import import_annotations
-    from mentorkd.tasks.tasks import TASKS, load_task
+    from mentorkd.tasks.tasks import TASKS, fetch, load_task
     data, svamp = Path(os.environ['MENTORKD_DATA']), load_task('svamp')
-    raw = import_annotations([data.parent/'mcc-kd'/'SVAMP_train.json'], svamp.questions, TASKS['svamp'].kind, tmp_path, 'lenient').report
+    raw = import_annotations([fetch('data/SVAMP/train.json')], svamp.questions, TASKS['svamp'].kind, tmp_path, 'lenient').report
     assert raw['rows'] == {"MCC-KD's": 700} and raw['attempts'] == 7000 and raw['strangers'] == 0 and 4000 < raw['correct'] < 6000
     authors = import_annotations([data/'main'/'svamp_3_train.json'], svamp.questions, TASKS['svamp'].kind, tmp_path).report
     assert authors['attempts'] == authors['correct'] == 1953 and authors['other_gold'] == 0
@@ -99,10 +143,13 @@ def same(rows, table):
 
 
 def test_data_sets_are_counted_as_committed(counting):
+    import pandas as pd
     folder, page = counting('datasets')
     same([page['sizes'](t) for t in page['PAPER'] if t not in ('commonsense_qa', 'gsm8k')], folder/'datasets.csv')  # these two take longest and have nothing to find
     same([g for t in page['PAPER'] for g in page['wrong_golds'](t)], folder/'datasets_golds.csv')
-    same([page['rationales'](t, who) for who, tasks in page['HERE'].items() for t in tasks], folder/'datasets_rationales.csv')
+    same([page['statistics'](t) for t in page['PAPER']], folder/'datasets_statistics.csv')
+    counted = pd.read_csv(folder/'datasets_rationales.csv')
+    same([page['rationales'](t, who) for t, who in zip(counted.task, counted.who)], folder/'datasets_rationales.csv')
     same([page['teacher_marks'](t) for t in ('strategy_qa', 'tracking_shuffled_objects', 'date_understanding', 'last_letter_concatenation')], folder/'datasets_teacher.csv')
 
 

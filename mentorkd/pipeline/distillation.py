@@ -24,7 +24,7 @@ from ..distil.fast_t5 import has_bf16
 from .evaluate import accuracy
 from ..writers.faithful import faithful
 from ..writers.generators import Generator, Recorded
-from .inputs import backbone, check_models, load_data, model_key, share_of, teachers
+from .inputs import backbone, check_models, load_data, model_key, nothing_to_draw, share_of, teachers
 from ..teacher.journal import recording
 from ..distil.methods import METHODS, Material, Method, evaluations, matched, method, updates_for
 from ..distil.models import Backbone, encode, load
@@ -52,6 +52,7 @@ class Distillation:
         self.lam, self.mentor, self.mentor_key = s.lam if self.method.lam is None else self.method.lam, None, None
         self.augmented, self.kept, self.duplicates, self.D_mentor = [], [], Counter(), []
         self.notes = [*self.data.notes, *self._strangers()]
+        if isinstance(self.teachers[0], Recorded): self.notes += nothing_to_draw(s, self.teachers[0], self.questions['train'])
         check_models(s)
         if isinstance(self.teachers[0], Recorded): self._need_annotations()
         self.folder = RunFolder(out or run_folder(s), identity(s), say, store)
