@@ -152,20 +152,21 @@ class Difference:
     name: str # Of the switch
     what: str # It does
     settings: dict[str, object] # That turn it on
+    paper: str # What its text says, and where
 
 DIFFERENCES = {d.name: d for d in (
-    Difference('padding-in-kl', "the KL's mask tests for 0 where padding is −100: the mean runs over padding too, and λ shrinks on real tokens", dict(kl_padding=True, soft_labels='live')),
-    Difference('no-tau-squared', "the KL has no factor τ², as the paper's equations have none", dict(tau_squared=False)),
-    Difference('whole-set-padding', "every row is padded to the longest of the whole set", dict(pad='set', group_by_length=False)),
-    Difference('last-weights', "the best weights are a shallow copy of the last: the last are saved and used", dict(keep='last')),
-    Difference('test-selection', "every epoch is scored on the test questions, and the best score is reported", dict(select='test', evals=0)),
-    Difference('equal-epochs', "methods get equally many epochs, so more rows are more updates", dict(match='epochs')),
-    Difference('no-deduplication', "the mentor writes about the questions it was trained on, and near copies of the teacher's rationales stay", dict(duplicates='none', crossfit=0)),
-    Difference('released-golds', "six golds of the last-letter test file are wrong", dict(golds='released')),
-    Difference('answer-only-filter', "a rationale that contradicts its own answer is kept, if the answer is right", dict(faithful=False)),
-    Difference('reference-scorer', "the answer is what follows the first arrow, choices count anywhere, numbers are compared as the task's script does", dict(extractor='reference')),
-    Difference('cut-labels', "a label over the limit loses its answer and keeps its end token", dict(cut_labels=True)),
-    Difference('constant-rate', "no schedule, no warm-up, no clipping, and weight decay on norms as well", dict(schedule='constant', warmup=0., clip=0., decay_all=True)))}
+    Difference('padding-in-kl', "the KL's mask tests for 0 where padding is −100: the mean runs over padding too, and λ shrinks on real tokens", dict(kl_padding=True, soft_labels='live'), 'equation 4 is about the positions of a label; padding is none'),
+    Difference('no-tau-squared', "the KL has no factor τ², as the paper's equations have none", dict(tau_squared=False), 'equations 4 and 5 have no such factor'),
+    Difference('whole-set-padding', "every row is padded to the longest of the whole set", dict(pad='set', group_by_length=False), 'not said'),
+    Difference('last-weights', "the best weights are a shallow copy of the last: the last are saved and used", dict(keep='last'), 'Appendix B: the best of the epochs'),
+    Difference('test-selection', "every epoch is scored on the test questions, and the best score is reported", dict(select='test', evals=0), 'Appendix B: the best test accuracy of the epochs is reported'),
+    Difference('equal-epochs', "methods get equally many epochs, so more rows are more updates", dict(match='epochs'), 'section 4.1: epochs go with the size of the model, for all methods alike'),
+    Difference('no-deduplication', "the mentor writes about the questions it was trained on, and near copies of the teacher's rationales stay", dict(duplicates='none', crossfit=0), 'section 3.2: the mentor writes about D; footnote 2: all rows are one set; copies are not mentioned'),
+    Difference('released-golds', "six golds of the last-letter test file are wrong", dict(golds='released'), 'not said'),
+    Difference('answer-only-filter', "a rationale that contradicts its own answer is kept, if the answer is right", dict(faithful=False), 'section 3.1: kept is what ends in the gold answer'),
+    Difference('reference-scorer', "the answer is what follows the first arrow, choices count anywhere, numbers are compared as the task's script does", dict(extractor='reference'), 'section 3.1: the prediction has to match the gold answer; how it is read is not said'),
+    Difference('cut-labels', "a label over the limit loses its answer and keeps its end token", dict(cut_labels=True), 'section 4.1: 512 tokens at most; what becomes of a longer label is not said'),
+    Difference('constant-rate', "no schedule, no warm-up, no clipping, and weight decay on norms as well", dict(schedule='constant', warmup=0., clip=0., decay_all=True), 'section 4.1: AdamW; schedule, warm-up and clipping are not said'))}
 
 TEXT = dict(tau_squared=False, match='epochs', duplicates='none', mentor_questions='all', extractor='reference', evals=0, group_by_length=False, schedule='constant', warmup=0., clip=0., decay_all=True)  # What the paper says, and nothing where it says nothing
 BEHAVIOURS = dict(ours={}, paper=TEXT | dict(select='test'), clean=TEXT | dict(select='dev'), reference={k: v for d in DIFFERENCES.values() for k, v in d.settings.items()})
