@@ -169,7 +169,7 @@ DIFFERENCES = {d.name: d for d in (
     Difference('constant-rate', "no schedule, no warm-up, no clipping, and weight decay on norms as well", dict(schedule='constant', warmup=0., clip=0., decay_all=True), 'section 4.1: AdamW; schedule, warm-up and clipping are not said'))}
 
 TEXT = dict(tau_squared=False, match='epochs', duplicates='none', mentor_questions='all', extractor='reference', evals=0, group_by_length=False, schedule='constant', warmup=0., clip=0., decay_all=True)  # What the paper says, and nothing where it says nothing
-BEHAVIOURS = dict(ours={}, paper=TEXT | dict(select='test'), clean=TEXT | dict(select='dev'), reference={k: v for d in DIFFERENCES.values() for k, v in d.settings.items()})
+BEHAVIOURS = dict(ours={}, paper=TEXT | dict(select='test'), clean=TEXT | dict(select='dev'), reference={k: v for d in DIFFERENCES.values() for k, v in d.settings.items()} | dict(mentor_questions='all'))
 
 # %% ../../nbs/5_pipeline/00_settings.ipynb #d2ac5d39
 @dataclass(frozen=True)

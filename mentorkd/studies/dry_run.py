@@ -16,7 +16,7 @@ from ..distil.models import Backbone
 from .plan import paid
 from ..tasks.records import InputError, digest, write_jsonl
 from ..pipeline.settings import Settings
-from .sizes import FLAN, LARGER, random_model, t5_config, tokenizer_of
+from .sizes import KNOWN, random_model, t5_config, tokenizer_of
 from .study import perform
 from .study_files import Study, StudyRun
 from ..distil.tiny import tiny_tokenizer
@@ -32,9 +32,9 @@ def narrow(name:str # google/flan-t5-small … -xxl
 def stand_in(name:str, # Of a model
              folder:Path, # Of the dry run
              tokenizer:PreTrainedTokenizerBase, # For all of FlanT5
-            )->str: # A folder for `from_pretrained`; the name itself unless it is FlanT5's
+            )->str: # A folder for `from_pretrained`; the name itself unless it is FlanT5's or T5's
     "A model in the place of a large one."
-    if name not in (*FLAN, *LARGER): return name
+    if name not in KNOWN: return name
     there = Path(folder)/'models'/Path(name).name
     if not there.exists(): Backbone(random_model(narrow(name)), tokenizer, name).save(there)
     return str(there)
