@@ -23,7 +23,7 @@ from ..tasks.records import Attempt, InputError, Question, atomic_path, read_jso
 
 # %% ../../nbs/5_pipeline/05_report.ipynb #8ac52b46
 WHO = dict(teacher='Teacher', mentor='Mentor', vanilla='Vanilla-KD student', student='Mentor-KD student')
-METHODS = {'vanilla-kd': 'Vanilla-KD', 'mcc-kd': 'MCC-KD', 'mentor-kd': 'Mentor-KD', 'no-rd': 'Mentor-KD w/o RD', 'no-sld': 'Mentor-KD w/o SLD'} # As the paper writes them
+METHODS = {'zero-shot-cot': 'ZS-CoT', 'vanilla-kd': 'Vanilla-KD', 'mcc-kd': 'MCC-KD', 'mentor-kd': 'Mentor-KD', 'no-rd': 'w/o RD', 'no-sld': 'w/o SLD'} # As the paper writes them
 COLOURS = dict(teacher='#8c8c8c', mentor='#d07a00', vanilla='#3f97d3', student='#0072b2', mcc='#009e73')
 PALETTE = ('#0072b2', '#d07a00', '#009e73', '#d55e00', '#3f97d3', '#c470a0', '#8c8c8c', '#8f6bd0')
 INK = '#7f7f7f' # Texts and axes; in a page they take its text colour

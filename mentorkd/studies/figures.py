@@ -16,6 +16,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, PercentFormatter
 from ..pipeline.evaluate import Answer, Contrast, as_p, deserved
+from .study_files import Study
 from ..tasks.records import InputError
 from ..pipeline.report import INK, METHODS, PALETTE, colours_of, styled, svg
 
@@ -161,14 +162,14 @@ def points(c:Contrast # Found
     "A difference in percentage points."
     return f'{100*c.difference:+.1f} points [{100*c.ci95[0]:+.1f}, {100*c.ci95[1]:+.1f}]'
 
-def measured_on(rows:Any, # Data frame, a row a run
-                **models:str # Such as student, where the table does not vary it
+def measured_on(study:Study, # As `studies.study_files` reads it
+                rows:Any, # Data frame: rows of its table
                )->str: # In words
     "On which models, tasks and seeds."
-    several = lambda values: ' and '.join(map(plain, dict.fromkeys(values)))
-    of = {who: several(rows[who]) if who in rows else models[who] for who in ('student', 'mentor') if who in rows or who in models}
-    seeds = sorted(set(rows.groupby('task').seed.nunique()))
-    return f"{', '.join(f'{who} {name}' for who, name in of.items())}, on {several(rows.task)}, {' or '.join(map(str, seeds))} seeds"
+    of, several = {r.key: r.settings for r in study.runs}, lambda values: ', '.join(map(plain, dict.fromkeys(values)))
+    mentors = several(of[k].mentor for k in rows.run[rows.mentor_accuracy.notna()])
+    seeds = ' or '.join(map(str, sorted(set(rows.groupby('task').seed.nunique()))))
+    return f"student {several(of[k].student for k in rows.run)}{f'; mentor {mentors}' if mentors else ''}; {several(rows.task)}; {seeds} seeds, {rows.student_n.max():.0f} test questions"
 
 @dataclass(frozen=True)
 class Finding:
@@ -199,9 +200,8 @@ def with_printed(printed:Any, # Data frame of printed values: table, model, meth
                 )->Any: # Data frame: whose, model, method; kind, task
     "One table of what is printed and what was measured here."
     import pandas as pd
-    name = printed.method + printed.role.map(lambda r: '' if r == 'student' else f' ({r})')
-    theirs = printed.assign(whose=[f'paper, Table {t}' for t in printed.table], method=name.map(lambda n: METHODS.get(n, n)), accuracy=printed.accuracy.map('{:.2f}%'.format)).pivot(index=['whose', 'model', 'method'], columns='task', values='accuracy')
-    theirs = theirs.reindex(list(dict.fromkeys(zip((f'paper, Table {t}' for t in printed.table), printed.model, name.map(lambda n: METHODS.get(n, n))))))
+    said = printed.assign(whose=[f'paper, Table {t}' for t in printed.table], method=printed.method.map(plain) + [f' ({r})'*(r != 'student') for r in printed.role], accuracy=printed.accuracy.map('{:.2f}%'.format))
+    theirs = said.pivot_table('accuracy', ['whose', 'model', 'method'], 'task', aggfunc='first', sort=False)
     mine = ours.rename(index=plain, level=1)
     mine.index = pd.MultiIndex.from_tuples([('ours', *i) for i in mine.index], names=theirs.index.names)
     table = pd.concat([theirs, mine])
