@@ -107,7 +107,9 @@ def differences(found:dict[str, Contrast], # Name → contrast
                 of_interest:float, # Smallest difference that would matter
                )->Figure: # With intervals
     "Contrasts beside each other."
-    figure = Figure(figsize=(6, .5*len(found) + 1.1), layout='constrained')
+    labels = [fill(n.replace('_', ' '), 44) for n in found]
+    row = max(.5, *(.18*(1 + l.count('\n')) for l in labels))
+    figure = Figure(figsize=(6, row*len(found) + 1.1), layout='constrained')
     ax = figure.subplots()
     for y, c in enumerate(found.values()):
         if c.detectable: ax.barh(y, 2*c.detectable, left=-c.detectable, height=.7, color=INK, alpha=.2, zorder=0)
@@ -115,7 +117,7 @@ def differences(found:dict[str, Contrast], # Name → contrast
         ax.errorbar(d, y, xerr=[[d - low], [high - d]], fmt='o', color=PALETTE[0], capsize=3)
     ax.axvline(0, color=INK, linewidth=.8)
     ax.axvline(of_interest, color=PALETTE[3], linewidth=.8, linestyle='--')
-    ax.set_yticks(range(len(found)), [fill(n.replace('_', ' '), 34) for n in found]); ax.invert_yaxis()
+    ax.set_yticks(range(len(found)), labels); ax.invert_yaxis()
     ax.set_xlabel('difference of test accuracies, percentage points')
     ax.xaxis.set_major_formatter(PercentFormatter(1, symbol=''))
     return figure
