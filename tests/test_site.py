@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from mentorkd import _modidx
+from mentorkd.pipeline.report import GROUNDS
 
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT/'_docs'
@@ -127,10 +128,11 @@ def test_every_page(page, address):
 def test_dark_by_hand(page, address):
     page.emulate_media(color_scheme='light')
     page.goto(f'{address}/index.html')
-    light = page.evaluate(GROUND)
+    light, dark = (f"rgb({', '.join(str(int(c[i:i + 2], 16)) for i in (1, 3, 5))})" for c in GROUNDS)  # for which the figures' colours are chosen
+    assert page.evaluate(GROUND) == light
     page.click('.quarto-color-scheme-toggle')
     page.wait_for_function("document.documentElement.classList.contains('quarto-dark')")
-    assert page.evaluate(GROUND) != light
+    assert page.evaluate(GROUND) == dark
     page.goto(f'{address}/4_distil/losses.html')
     page.wait_for_function("document.documentElement.classList.contains('quarto-dark')")  # remembered
     page.click('.quarto-color-scheme-toggle')

@@ -18,7 +18,7 @@ from ..tasks.answers import EXTRACTORS, KINDS, AnswerKind, mark, normalise
 from ..studies.figures import mean_interval
 from ..pipeline.cases import PICKS, Case, Kept, open_run, pick, run_cases
 from ..tasks.records import Attempt, InputError, Question
-from ..pipeline.report import COLOURS, PALETTE, WHO, html_table, named, styled, svg
+from ..pipeline.report import COLOURS, PALETTE, WHO, colours_of, html_table, named, styled, svg
 
 # %% ../../nbs/7_look/00_explore.ipynb #11e00008
 def live()->bool: # JupyterLab and Notebook, VS Code, Colab
@@ -52,7 +52,7 @@ def as_card(case:Case, # A question with its attempts
     "What one of them wrote."
     def line(a):
         read = 'nothing' if a.answer is None else a.answer
-        return f"<p style='margin:.4em 0'><b style='color:{'#009E73' if a.ok else '#D55E00'}'>{'✓' if a.ok else '✗'} {html.escape(read)}</b> <small>{html.escape(case.fate[who, a.sample])}</small><br>{html.escape(a.text)}</p>"
+        return f"<p style='margin:.4em 0'><b style='color:{PALETTE[2] if a.ok else PALETTE[3]}'>{'✓' if a.ok else '✗'} {html.escape(read)}</b> <small>{html.escape(case.fate[who, a.sample])}</small><br>{html.escape(a.text)}</p>"
     return f"<div style='flex:1 1 11em;border-top:4px solid {COLOURS[who]};padding:.2em .6em'><b>{names[who]}</b>{''.join(map(line, case.said[who])) or '<p>wrote nothing</p>'}</div>"
 
 def as_case(case:Case, # A question with its attempts
@@ -175,25 +175,19 @@ def study_figure(table:pd.DataFrame, # A row a run
     table = _filled(table.dropna(subset=[y]), [x, by])
     seen, words = over_seeds(table, x, y, by), not pd.api.types.is_numeric_dtype(table[x])
     places = {v: i for i, v in enumerate(dict.fromkeys(table[x]))} if words else {v: v for v in table[x]}
-    names = list(dict.fromkeys(table[by])); colours = _colours(names)
+    names = list(dict.fromkeys(table[by])); colours = colours_of(names)
     step = .5/len(names) if words else (max(places.values()) - min(places.values()))*.012
     for i, name in enumerate(names):
         shift, colour, some, of = (i - (len(names) - 1)/2)*step, colours[name], table[table[by] == name], seen[seen[by] == name]
         if not words: of = of.sort_values(x)
         at = [places[v] + shift for v in of[x]]
         ax.errorbar(at, of['mean'], of['half'].fillna(0), fmt='o' if words else 'o-', color=colour, capsize=3, ms=5, label=str(name), zorder=3)
-        dots = ax.scatter([places[v] + shift + .4*step for v in some[x]], some[y], s=14, color=colour, alpha=.7, edgecolors='white', linewidths=.5, zorder=4)  # over the mean, so that each can be clicked
+        dots = ax.scatter([places[v] + shift + .4*step for v in some[x]], some[y], s=14, color=colour, alpha=.7, linewidths=0, zorder=4)  # over the mean, so that each can be clicked
         if 'run' in some: dots.set_urls([f'{r}/report.html' if Path(str(r), 'report.html').is_file() else None for r in some['run']])
     if words: ax.set_xticks(list(places.values()), [str(p) for p in places])
     ax.set(xlabel=x, ylabel=y, title=f"{y} by {x}: mean over {_span(seen['seeds'])} seed(s), 95% interval")
-    ax.grid(axis='y', color='#eeeeee'); ax.legend(title=by, loc='center left', bbox_to_anchor=(1, .5))
+    ax.grid(axis='y'); ax.legend(title=by, loc='center left', bbox_to_anchor=(1, .5))
     return fig
-
-def _colours(names:list)->dict:
-    known = dict(teacher=('teacher',), mentor=('mentor',), vanilla=('vanilla', 'vanilla-kd'), student=('student', 'mentor-kd'))
-    of = {n: COLOURS[who] for who, words in known.items() for n in [n for n in names if str(n).lower() in words][:1]}  # a colour for one alone
-    free = iter([c for c in PALETTE if c not in of.values()]*len(names))
-    return {n: of.get(n) or next(free) for n in names}
 
 def _span(numbers)->str: return str(min(numbers)) if min(numbers) == max(numbers) else f'{min(numbers)} to {max(numbers)}'
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
-from ..pipeline.report import COLOURS, styled
+from ..pipeline.report import COLOURS, INK, styled
 from ..pipeline.stages import PACKAGE, imports_of
 
 # %% ../../nbs/6_studies/04_picture.ipynb #a10c0007
@@ -26,7 +26,7 @@ class Box:
     h: float = 1.05 # Height
 
 BOXES = dict(
-    questions=Box(0, 1.35, 'questions', 'with gold answers', '#555555', 2.3),
+    questions=Box(0, 1.35, 'questions', 'with gold answers', INK, 2.3),
     teacher=Box(3.1, 2.7, 'teacher', 'a black-box LLM', COLOURS['teacher']),
     filter=Box(6.4, 2.7, 'D_teacher', 'rationales that are right', COLOURS['teacher'], 3.3),
     mentor=Box(3.1, 0, 'mentor', 'fine-tuned', COLOURS['mentor']),
@@ -49,7 +49,7 @@ def drawn(boxes:dict[str, Box], # Name → box
         ax.add_patch(FancyBboxPatch((b.x, b.y), b.w, b.h, boxstyle='round,pad=0,rounding_size=.12', fc='white', ec=b.colour, lw=1.8))
         ax.text(b.x + b.w/2, b.y + .66*b.h, b.title, ha='center', va='center', weight='bold', fontsize=9, color='#222222')
         ax.text(b.x + b.w/2, b.y + .28*b.h, b.text, ha='center', va='center', fontsize=8, color='#333333')
-    look = dict(arrowstyle='-|>', mutation_scale=11, color='#555555', lw=1.2, shrinkA=3, shrinkB=3, zorder=.5)  # below the boxes
+    look = dict(arrowstyle='-|>', mutation_scale=11, color=INK, lw=1.2, shrinkA=3, shrinkB=3, zorder=.5)  # below the boxes
     for start, end in arrows: ax.add_patch(FancyArrowPatch(*_ends(boxes[start], boxes[end]), **look))
     right, top = max(b.x + b.w for b in boxes.values()), max(b.y + b.h for b in boxes.values())
     ax.set(xlim=(-.1, right + .1), ylim=(-.15, top + .15), aspect='equal'); ax.axis('off')
