@@ -72,7 +72,7 @@ def _with_runs(add)->None:
 def _with_teachers(add)->None:
     of = (('--task', dict(help="Questions of a task, or")), ('--questions', dict(metavar='FILE', help="your own, with --answer-kind")), ('--answer-kind', dict(help="number, choice, yesno or text")))
     read_by = ('--extractor', dict(default='strict', help="How answers are read: strict, lenient or reference (strict)"))
-    asked = (*of, ('--split', dict(default='train', metavar='S', help="Which of them: train, dev, test, several with commas, or all; a run learns from train, and asks test once to score the teacher (train)")), ('--teacher', dict(required=True, metavar='openai:MODEL', help="As the endpoint names it; OPENAI_BASE_URL and OPENAI_API_KEY say where")),
+    asked = (*of, ('--split', dict(default='train', metavar='S', help="Which of them: train, dev, test, several with commas, or all; a run learns from train, and asks test once to score the teacher; a run that chooses weights on test learns from dev too (train)")), ('--teacher', dict(required=True, metavar='openai:MODEL', help="As the endpoint names it; OPENAI_BASE_URL and OPENAI_API_KEY say where")),
         ('--n', dict(type=int, default=6, help="Samples a question (6)")), ('--max-tokens', dict(type=int, default=512, help="Of a rationale (512)")), ('--answer-tokens', dict(type=int, default=32, help="Of the answer; a model that thinks unseen needs more (32)")),
         ('--temperature', dict(type=float, default=.7, help="Of the sampling (0.7)")), ('--endpoint', dict(default='chat', help="chat or completions, the older one (chat)")), ('--shots', dict(metavar='FILE', help="Worked examples before each question: question, rationale, answer")), ('--allow-http', dict(action='store_true', help="Plain http to another machine")),
         ('--until-correct', dict(type=int, default=0, metavar='K', help="Stop asking a question that has K correct ones")), ('--tries', dict(type=int, default=12, metavar='M', help="Samples a question at most, with --until-correct (12)")), ('--max-usd', dict(type=float, metavar='X', help="Stop before the journal holds more than X dollars")),
@@ -243,7 +243,7 @@ def _changes(preset:str|None, task:str|None, base:list[str]|None, level:list[str
 
 def _study(file:str, preset, task, base, level, dry_run, tokenizer, **given)->Told:
     from mentorkd.distil.fast_t5 import keep_memory
-    from mentorkd.studies.study import answers, made_from, run_study
+    from mentorkd.studies.study import again_folder, answers, run_study
     from mentorkd.studies.study_files import read_study
     from mentorkd.studies.tables import read_table
     keep_memory()
@@ -255,7 +255,8 @@ def _study(file:str, preset, task, base, level, dry_run, tokenizer, **given)->To
     path = run_study(file, **given, **dict(zip(('base', 'levels'), changes)))
     table = read_table(path)
     failed, found = table.rows[table.rows.error.notna()], answers(study, table)
-    logs = Path(given['out'] or f'runs/study-{study.name}')/(f'again-{made_from()}' if given['again'] else '')/'logs'
+    folder = Path(given['out'] or f'runs/study-{study.name}')
+    logs = (again_folder(folder) if given['again'] else folder)/'logs'
     why = [f"{len(rows)} failed: {error} ({logs/rows.run.iloc[0]}.txt)" for error, rows in failed.groupby('error', sort=False)]
     left = [f"not answered, for runs of it failed: {n}" for n in study.contrasts if n not in {a.name for a in found}]
     return '\n'.join([f"{len(study.runs)} runs, {len(failed)} failed", *why, *map(str, found), *left, '', str(path)]), dict(runs=len(study.runs), failed=len(failed), errors=why, answers=found, table=path)

@@ -26,7 +26,7 @@ from ..writers.faithful import faithful
 from ..writers.generators import Generator, Recorded
 from .inputs import backbone, check_models, load_data, model_key, nothing_to_draw, share_of, teachers
 from ..teacher.journal import recording
-from ..distil.methods import METHODS, Material, Method, evaluations, matched, method, updates_for
+from ..distil.methods import METHODS, Material, Method, evaluations, matched, method, needs_D_train, updates_for
 from ..distil.models import Backbone, encode, load
 from ..tasks.records import Attempt, Example, InputError, Question, digest, key_of, read_jsonl, write_jsonl
 from .stages import RunFolder, file_digests, stage
@@ -76,7 +76,11 @@ class Distillation:
     @property
     def needs_mentor(self)->bool:
         "For its rationales, for its soft labels, or to know how many updates are fair."
-        return self.method.mentor or bool(self.method.data) and (self.s.match != 'updates' or self.s.epochs > 0)
+        return self.method.mentor or bool(self.method.data) and needs_D_train(self.s.match, self.s.epochs)
+    @property
+    def asked(self)->list[Question]:
+        "About whom the mentor writes: the teacher's share of train (section 5.4), or all of it (section 3.2)."
+        return self.questions['train'] if self.s.mentor_questions == 'annotated' else self.data.split('train')
     @property
     def material(self)->Material:
         "What the students' methods draw from."
@@ -224,7 +228,7 @@ def settings_for(self:Distillation,
     "Training settings of a student."
     s, D_train, per = self.s, self.D_teacher + self.D_mentor, self.s.batch_size*self.s.accumulate
     tokens = self.mean_tokens(rows, D_train) if s.match == 'tokens' else (1., 1.)
-    updates = matched(updates_for(len(D_train), s.epochs, s.updates, per), s.match, len(rows), len(D_train), per, tokens)
+    updates = updates_for(len(rows), s.epochs, 0, per) if s.match == 'epochs' and s.epochs else matched(updates_for(len(D_train), s.epochs, s.updates, per), s.match, len(rows), len(D_train), per, tokens)
     soft = dict(lam=self.lam, tau=s.tau, tau_squared=s.tau_squared, kl_padding=s.kl_padding, kl_reverse=s.kl_reverse) if m.mentor and self.lam else {}
     return TrainSettings(updates, lr=s.lr, evals=evaluations(s.evals, updates, len(rows), per), **(dict(alpha=s.alpha, together=m.together) if m.together > 1 else {}), **soft, **{n: getattr(s, n) for n in ALIKE})
 
@@ -250,8 +254,8 @@ def train_mentor(self:Distillation)->None:
 
 @patch
 def augment(self:Distillation)->None:
-    "Let the mentor write rationales for every train question; filter, drop duplicates, join with D_teacher (equation 1)."
-    s, train = self.s, self.questions['train'] if self.s.mentor_questions == 'annotated' else self.data.split('train')
+    "Let the mentor write rationales for every question that it is asked; filter, drop duplicates, join with D_teacher (equation 1)."
+    s, train = self.s, self.asked
     if not self.needs_mentor: return
     if s.crossfit and not self.augmenter: self.augmented = [a for k in range(s.crossfit) for a in self.cross_written(k, train)]
     else:

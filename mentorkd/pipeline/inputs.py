@@ -16,7 +16,7 @@ from ..distil.engines import check_engine
 from ..writers.generators import Generator, Recorded, ScriptedTeacher
 from ..teacher.journal import recording
 from ..distil.losses import check_vocabularies
-from ..distil.methods import method
+from ..distil.methods import method, needs_D_train
 from ..distil.models import Backbone, LoRA, add_lora, check_targets, from_scratch, load, load_config, skeleton
 from ..tasks.records import InputError, Question, digest
 from .settings import Settings
@@ -124,7 +124,7 @@ def check_models(s:Settings # Of the run
                 )->None: # Or an error
     "Find a model that cannot be loaded, or soft labels that cannot be compared, before anything is trained."
     m = method(s.method)
-    mentors = [s.mentor_checkpoint or (s.student if m.own_size else s.mentor)] if m.mentor or m.data and (s.match != 'updates' or s.epochs) else []
+    mentors = [s.mentor_checkpoint or (s.student if m.own_size else s.mentor)] if m.mentor or m.data and needs_D_train(s.match, s.epochs) else []
     names = [n for n in (*mentors, *([s.student] if m.data else [])) if not is_scratch(s, n)]
     sizes, soft = [load_config(n).vocab_size for n in names], m.mentor and (s.lam if m.lam is None else m.lam) > 0
     if s.batch_size % m.together: raise InputError(f"batch_size = {s.batch_size} with {m.name}", f"{m.together} of its rows stay together", f"Give --batch-size a multiple of {m.together}")

@@ -38,7 +38,7 @@ def counts(d:Distillation # A finished run
     without_rationale = {who: sum(a.ok and not a.usable for a in rows) for who, rows in said.items()}
     unfaithful = {who: sum(a.usable for a in rows) - len(d.usable(rows)) for who, rows in said.items()}
     return dict(questions=d.data.sizes() | dict(train=len(d.questions['train'])), teacher=yields(d.taught, d.questions['train']), D_teacher=len(d.D_teacher),
-        mentor=yields(d.augmented, d.questions['train']) if d.augmented else None, duplicates=dict(d.duplicates), newly_covered=len(covered(d.kept) - covered(d.taught)), D_mentor=len(d.D_mentor), D_train=len(d.D_teacher) + len(d.D_mentor), without_rationale=without_rationale, unfaithful=unfaithful,
+        mentor=yields(d.augmented, d.asked) if d.augmented else None, duplicates=dict(d.duplicates), newly_covered=len(covered(d.kept) - covered(d.taught)), D_mentor=len(d.D_mentor), D_train=len(d.D_teacher) + len(d.D_mentor), without_rationale=without_rationale, unfaithful=unfaithful,
         rows={w: t['rows'] for w, t in trained.items()}, test_questions_cut=cut, test_questions_not_carried=not_carried, updates={w: t['updates'] for w, t in trained.items()}, label_tokens={w: t['label_tokens'] for w, t in trained.items()},
         best_step={w: t['best_step'] for w, t in trained.items()}, dev_accuracy={w: t['dev_accuracy'] for w, t in trained.items()})
 

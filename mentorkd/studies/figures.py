@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MARKERS', 'KINDS', 'mean_interval', 'by_level', 'plain', 'curve', 'differences', 'Shown', 'with_upper_axis', 'bars',
-           'verdicts', 'points', 'measured_on', 'Finding', 'means', 'with_printed']
+           'verdicts', 'points', 'measured_on', 'Finding', 'means', 'with_printed', 'moved']
 
 # %% ../../nbs/6_studies/03_figures.ipynb #10a50004
 import html
@@ -255,3 +255,16 @@ def with_printed(printed:Any, # Data frame of printed values: table, model, meth
     names = [(kind, plain(t) + ', ours'*(t in mine)) for kind, t in order]
     table.columns = pd.MultiIndex.from_tuples(names, names=['kind', 'task'])
     return table
+
+# %% ../../nbs/6_studies/03_figures.ipynb #3008f6eb
+def moved(study:str, # Its name
+          rows:Any, # Data frame, a row a run, as it is now
+          file:str|Path='earlier.csv', # study, levels, seeds and accuracy (0 to 1) of rows that were run again
+         )->Any: # Data frame: levels, before, now, difference in percentage points
+    "Means of rows that were run again because the code has changed, before and now."
+    import pandas as pd
+    def now(levels):
+        told = dict(l.split('=', 1) for l in levels.split('; '))
+        return rows[[all(str(getattr(r, k)) == v for k, v in told.items()) for r in rows.itertuples()]].student_accuracy
+    was = pd.read_csv(file).query('study == @study')
+    return pd.DataFrame([dict(rows=plain(w.levels), before=f'{100*w.accuracy:.1f} ({w.seeds} seeds)', now=f'{100*now(w.levels).mean():.1f} ({len(now(w.levels))} seeds)', points=f'{100*(now(w.levels).mean() - w.accuracy):+.1f}') for w in was.itertuples()]).set_index('rows')

@@ -14,7 +14,7 @@ from transformers import PretrainedConfig
 from ..writers.attempts import ask, draw
 from ..teacher.budget import price_date, price_of
 from ..pipeline.inputs import load_data, share_of, teachers
-from ..distil.methods import METHODS, evaluations, matched, of_gold, of_teacher, updates_for
+from ..distil.methods import METHODS, evaluations, matched, needs_D_train, of_gold, of_pairs, of_teacher, updates_for
 from ..teacher.quote import quote
 from ..tasks.records import digest
 from ..pipeline.settings import PlanSettings, Settings
@@ -89,7 +89,7 @@ def made_by(s:Settings # Of a run
     m, told, mine = METHODS[s.method], asdict(s), digest(asdict(s))
     but = lambda *names: digest({k: v for k, v in told.items() if k not in names}, s.student if m.own_size else '')
     lam = s.lam if m.lam is None else m.lam
-    needed = m.mentor or bool(m.data) and (s.match != 'updates' or s.epochs > 0)
+    needed = m.mentor or bool(m.data) and needs_D_train(s.match, s.epochs)
     own = needed and not s.mentor_checkpoint and not (s.augmentations and not lam)
     mentor, plain, writes = but(*AFTER, *WRITES), but(*LOSS), needed and s.mentor_samples and not s.augmentations
     of = [n for n, o in METHODS.items() if o.data is m.data][0]
@@ -135,14 +135,14 @@ def stages(s:Settings, # Of a run
     k, m, per = sizes(s), METHODS[s.method], s.batch_size*s.accumulate
     on = replace(device, batch_size=s.batch_size, checkpointing=s.checkpointing, write_batch=s.write_batch, label_tokens=k['label_tokens'], source_tokens=k['source_tokens'])
     D = k['teacher_rows'] + k['mentor_rows']
-    rows = lambda data: {of_teacher: k['teacher_rows'], of_gold: k['questions']}.get(data, D if m.mentor else k['teacher_rows'])
+    rows = lambda data: {of_teacher: k['teacher_rows'], of_gold: k['questions'], of_pairs: 2*k['teacher_rows']}.get(data, D if m.mentor else k['teacher_rows'])
     updates = lambda data: matched(updates_for(D, s.epochs, s.updates, per), s.match, rows(data), D, per)
     mentor, student = lambda: t5_config(s.student if m.own_size else s.mentor), lambda: t5_config(s.student)
     told = lambda c, n: writing(c, on, n, s.max_new_tokens)
     def fit(c, lora, n, learned, soft=0):
         t, scored = trained(c, on, n*s.accumulate, lora, soft), told(c, k[s.select])
         return dict(gb=max(t['gb'], scored['gb']), hours=t['hours'] + evaluations(s.evals, n, learned, per)*scored['hours'], disk=4*count_parameters(c)[0]/1e9)
-    taught = lambda: fit(mentor(), s.mentor_lora, updates_for(k['teacher_rows'], s.mentor_epochs, s.mentor_updates, per), k['teacher_rows'])
+    taught = lambda: fit(mentor(), s.student_lora if m.own_size else s.mentor_lora, updates_for(k['teacher_rows'], s.mentor_epochs, s.mentor_updates, per), k['teacher_rows'])
     times = lambda n, r: r | dict(hours=n*r['hours'], disk=n*r['disk'])
     cached = lambda: dict(disk=2*mentor().d_model*k['label_tokens']*rows(m.data)/1e9)
     how = dict(mentor=taught, folds=lambda: times(s.crossfit, taught()), augment=lambda: told(mentor(), k['mentor_rows']), soft_labels=lambda: labelled(mentor(), on, rows(m.data)) | cached(), vanilla=lambda: fit(student(), s.student_lora, updates(of_teacher), rows(of_teacher)),

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['STAGES', 'MODELS', 'Done', 'made_from', 'measured', 'marks_of', 'perform', 'row_of', 'prefix', 'leaders', 'prepare',
-           'in_turn', 'reach', 'with_ray', 'rows_kept', 'run_study', 'answers', 'answered', 'provenance']
+           'in_turn', 'reach', 'with_ray', 'rows_kept', 'again_folder', 'run_study', 'answers', 'answered',
+           'provenance']
 
 # %% ../../nbs/6_studies/07_study.ipynb #11d00004
 import os, socket, traceback
@@ -172,6 +173,11 @@ def rows_kept(table:Path, # Of a study, or none yet
     kept = [of_0_1(row) for row in rows if row['run'] in runs and not row['error']]
     return {runs[row['run']].key: ({k: row[k] for k in columns}, marks[row['run']]) for row in kept if row['marked_by'] == now(row)}
 
+def again_folder(out:Path # Of the study
+                )->Path: # In it
+    "Where runs that are done anew find no stages of other code or other packages."
+    return out/f'again-{digest(made_from(), versions())}'
+
 def run_study(file:str|Path, # TOML
               workers:int=1, # Processes on this machine
               address:str|None=None, # Of a Ray cluster, instead
@@ -189,7 +195,7 @@ def run_study(file:str|Path, # TOML
     if workers < 1 or threads < 1: raise InputError(f"workers = {workers}, threads = {threads}", "Nobody would work", "Give both a value from 1")
     out = Path(out or Path('runs')/f'study-{study.name}').resolve()
     table = Path(table or out/f'{study.name}.csv')
-    if again: out = out/f'again-{digest(made_from(), versions())}'  # where stages of other code or packages are not kept
+    if again: out = again_folder(out)
     done = {} if again else rows_kept(table, study)
     missing = replace(study, runs=[r for r in study.runs if r.key not in done])
     coming = in_turn(missing, out, threads) if not missing.runs or workers == 1 and not address else with_ray(missing, out, workers, address, threads, gpus)
