@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from inspect import getsource, isfunction
 from pathlib import Path
+from statistics import mean
 import torch
 from fastcore.basics import patch
 from tqdm.auto import tqdm
@@ -69,6 +70,9 @@ class Distillation:
     def _need_annotations(self)->None:
         said = ask(self.teachers[0], self.questions['train'], self.kind, 'teacher', self.s.teacher_samples, extractor=self.s.extractor)
         need_some([a for a in said if a.usable], said)
+    def note(self, line:str)->None:
+        "Say something now, and once more in the report."
+        self.notes.append(line); self.say(line)
     @property
     def path(self)->Path:
         "The run folder."
@@ -84,7 +88,8 @@ class Distillation:
     @property
     def material(self)->Material:
         "What the students' methods draw from."
-        return Material(self.questions['train'], self.D_teacher, self.D_mentor, self.s.label_style, examples(self.usable(self.taught), self.questions['train'], self.s.label_style))
+        train, style = self.questions['train'], self.s.label_style
+        return Material(train, self.D_teacher, self.D_mentor, style, examples(self.usable(self.taught), train, style))
     def usable(self, rows:list[Attempt])->list[Attempt]: # Of the teacher or the mentor
         "The correct ones with a rationale, and with `faithful` those alone that nothing speaks against."
         usable = [a for a in rows if a.usable]
@@ -173,8 +178,7 @@ def how_to_write(self:Distillation)->dict:
 def writer(self:Distillation, model:str, key:str, greedy:bool|None=None)->Generator:
     "A trained model's folder as a generator, with this run's engine and number format."
     b = load(model, torch.bfloat16 if self.s.bf16 and has_bf16() and self.s.engine == 'torch' else torch.float32)
-    def say(line): self.notes.append(line); self.say(line)
-    return generator(self.s.engine, b.to_device() if self.s.engine == 'torch' else b, key, say, greedy=greedy, **self.how_to_write())
+    return generator(self.s.engine, b.to_device() if self.s.engine == 'torch' else b, key, self.note, greedy=greedy, **self.how_to_write())
 
 @patch
 def fit(self:Distillation,
@@ -228,7 +232,8 @@ def settings_for(self:Distillation,
     "Training settings of a student."
     s, D_train, per = self.s, self.D_teacher + self.D_mentor, self.s.batch_size*self.s.accumulate
     tokens = self.mean_tokens(rows, D_train) if s.match == 'tokens' else (1., 1.)
-    updates = updates_for(len(rows), s.epochs, 0, per) if s.match == 'epochs' and s.epochs else matched(updates_for(len(D_train), s.epochs, s.updates, per), s.match, len(rows), len(D_train), per, tokens)
+    if s.match == 'epochs' and s.epochs: updates = updates_for(len(rows), s.epochs, 0, per)
+    else: updates = matched(updates_for(len(D_train), s.epochs, s.updates, per), s.match, len(rows), len(D_train), per, tokens)
     soft = dict(lam=self.lam, tau=s.tau, tau_squared=s.tau_squared, kl_padding=s.kl_padding, kl_reverse=s.kl_reverse) if m.mentor and self.lam else {}
     return TrainSettings(updates, lr=s.lr, evals=evaluations(s.evals, updates, len(rows), per), **(dict(alpha=s.alpha, together=m.together) if m.together > 1 else {}), **soft, **{n: getattr(s, n) for n in ALIKE})
 
@@ -236,7 +241,10 @@ def settings_for(self:Distillation,
 def worth_of_test(self:Distillation, name:str)->str:
     "What choosing weights on the test questions adds to a model's accuracy, by its own curve."
     scores = [h['eval_accuracy'] for h in self.training(name)['curve'] if 'eval_accuracy' in h]
-    return f"The {name}'s weights were chosen on the test questions: the best of {len(scores)} evaluations is {100*(max(scores) - scores[-1]):.1f} points above the last and {100*(max(scores) - sum(scores)/len(scores)):.1f} above their mean. New questions will not be answered so well; --behaviour clean or --select dev chooses on dev"
+    over_last, over_mean = (100*(max(scores) - other) for other in (scores[-1], mean(scores)))
+    return (f"The {name}'s weights were chosen on the test questions: the best of {len(scores)} evaluations is {over_last:.1f} points "
+            f"above the last and {over_mean:.1f} above their mean. New questions will not be answered so well; --behaviour clean or "
+            "--select dev chooses on dev")
 
 @patch
 def mean_tokens(self:Distillation, *sets:list[Example])->tuple[float, ...]: # One a set
@@ -314,7 +322,7 @@ def train_students(self:Distillation)->None:
     rows = m.data(self.material)
     if missed := {e.id for e in self.D_teacher} - {e.id for e in rows}: self.notes.append(f"{len(missed)} of the {len({e.id for e in self.D_teacher})} questions in D_teacher have no row of {m.name}")
     self.fit('student', s.student, s.student_lora, rows, self.settings_for(m, rows), self.soft_key, m)
-    if s.select == 'test' and s.keep == 'best': self.say(self.worth_of_test('student')); self.notes.append(self.worth_of_test('student'))
+    if s.select == 'test' and s.keep == 'best': self.note(self.worth_of_test('student'))
 
 # %% ../../nbs/5_pipeline/04_distillation.ipynb #013eb079
 @patch

@@ -263,8 +263,11 @@ def moved(study:str, # Its name
          )->Any: # Data frame: levels, before, now, difference in percentage points
     "Means of rows that were run again because the code has changed, before and now."
     import pandas as pd
-    def now(levels):
-        told = dict(l.split('=', 1) for l in levels.split('; '))
-        return rows[[all(str(getattr(r, k)) == v for k, v in told.items()) for r in rows.itertuples()]].student_accuracy
-    was = pd.read_csv(file).query('study == @study')
-    return pd.DataFrame([dict(rows=plain(w.levels), before=f'{100*w.accuracy:.1f} ({w.seeds} seeds)', now=f'{100*now(w.levels).mean():.1f} ({len(now(w.levels))} seeds)', points=f'{100*(now(w.levels).mean() - w.accuracy):+.1f}') for w in was.itertuples()]).set_index('rows')
+    shown = lambda accuracy, seeds: f'{100*accuracy:.1f} ({seeds} seeds)'
+    def row(was):
+        levels = dict(l.split('=', 1) for l in was.levels.split('; '))
+        here = (rows[list(levels)].astype(str) == pd.Series(levels)).all(axis=1)
+        now = rows.student_accuracy[here]
+        return dict(rows=plain(was.levels), before=shown(was.accuracy, was.seeds), now=shown(now.mean(), len(now)),
+                    points=f'{100*(now.mean() - was.accuracy):+.1f}')
+    return pd.DataFrame(map(row, pd.read_csv(file).query('study == @study').itertuples())).set_index('rows')

@@ -110,7 +110,8 @@ def _sizes(s:Settings)->dict:
     train = share_of(data.split('train'), s.ratio, s.seed)
     said = [] if paid(s) else draw(ask(teachers(s)[0], train, data.task.kind, 'teacher', s.teacher_samples, s.seed, s.extractor), s.teacher_draw, s.seed)
     tokens = lambda texts: max(1, round(mean(map(len, texts))/4)) if texts else PlanSettings.label_tokens
-    return dict(questions=len(train), dev=len(data.split('dev')), test=len(data.split('test')), teacher_rows=len(said) or len(train)*s.teacher_draw, mentor_rows=len(data.split('train') if s.mentor_questions == 'all' else train)*s.mentor_samples, label_tokens=tokens([a.text for a in said]), source_tokens=tokens([q.question for q in train]))
+    of_mentor = data.split('train') if s.mentor_questions == 'all' else train
+    return dict(questions=len(train), dev=len(data.split('dev')), test=len(data.split('test')), teacher_rows=len(said) or len(train)*s.teacher_draw, mentor_rows=len(of_mentor)*s.mentor_samples, label_tokens=tokens([a.text for a in said]), source_tokens=tokens([q.question for q in train]))
 
 def paid(s:Settings # Of a run
         )->bool: # Does its teacher cost money?
