@@ -54,7 +54,8 @@ def test_no_question_is_lost(finished):
 
 def test_another_lambda_makes_the_student_again_and_no_more(finished):
     done = mentorkd('run', '--task', 'last_letters', *QUICK, '--lam', .1, cwd=finished.parent.parent)
-    assert [l.split(':')[0] for l in done.stdout.splitlines() if l.endswith(': …')] == ['student', 'student_test']
+    assert [l.split(':')[0] for l in done.stdout.splitlines() if ': …' in l] == ['student', 'student_test']
+    assert 'student: … again, for settings, questions or code have changed' in done.stdout
 
 
 def test_predict_and_mark(finished, tmp_path):
@@ -79,6 +80,7 @@ BAD = {
     'unknown kind': (['--answer-kind', 'float'], OWN, "'float' is not known"),
     'lambda': (['--lam', '1.2'], OWN, 'between 0 and 1'),
     'tau': (['--tau', '0'], OWN, 'above 0'),
+    'seed': (['--seed', '-1'], OWN, 'seed = -1'),
     'nothing correct': ([], OWN, 'No correct annotation is left'),
 }
 
@@ -106,6 +108,36 @@ def test_not_utf8_not_json_not_there(tmp_path):
 def test_a_folder_of_another_run_is_refused(finished):
     done = mentorkd('run', '--task', 'last_letters', '--seed', 2, '--out', finished, cwd=finished.parent.parent)
     assert (done.returncode, 'holds another run (seed 1)' in done.stderr) == (2, True)
+
+
+def test_methods_and_behaviours_have_folders_of_their_own_unless_that_is_paid_for_again():
+    from mentorkd.pipeline.settings import run_folder, settings
+    name = lambda **given: run_folder(settings(**given)).name
+    assert name() == 'chain_arithmetic-tiny-s1'
+    assert name(method='mcc-kd', behaviour='paper', seed=2) == 'chain_arithmetic-tiny-paper-mcc-kd-s2'
+    assert name(method='mcc-kd', teacher='openai:m') == name(teacher='openai:m') == name()
+
+
+def test_a_method_that_these_rationales_cannot_serve_is_refused_before_a_mentor_is_trained(tmp_path):
+    from mentorkd.pipeline.pipeline import run
+    from mentorkd.tasks.records import InputError
+    write(tmp_path/'q.jsonl', OWN)
+    write(tmp_path/'said.jsonl', [dict(question=r['question'], rationale='One more.', answer=r['answer']) for r in OWN])
+    with pytest.raises(InputError, match='0 of 14 questions have two rationales that differ'): run(questions=str(tmp_path/'q.jsonl'), answer_kind='number', annotations=str(tmp_path/'said.jsonl'), method='mcc-kd', updates=2, mentor_updates=2, out=tmp_path/'out', say=lambda line: None)
+    assert not (tmp_path/'out'/'mentor').exists()
+
+
+def test_a_dry_run_with_failures_has_exit_code_1(desk):
+    (desk/'broken.toml').write_text(STUDY.replace('[[factors]]', '[[factors]]\naugmentations = "nowhere.jsonl"\n[[factors]]').replace('"two"', '"broken"').split('[contrasts')[0])
+    code, out, _ = tried('study', 'broken.toml', '--dry-run')
+    assert (code, '3 runs, 2 went through all stages' in out) == (1, True), out
+    code, out, _ = tried('study', 'broken.toml', '--dry-run', '--json')
+    assert (code, json.loads(out)['failed']) == (1, 1)
+
+
+def test_a_search_refuses_a_method_before_it_tries_another(desk):
+    code, out, err = tried('search', *SMALL, '--methods', 'vanilla-kd,foo', '--trials', '1', '--out', 'none')
+    assert (code, "'foo' is not known" in err, (desk/'none').exists()) == (2, True, False)
 
 
 # What is printed: on small inputs, in this process, so that torch is loaded once

@@ -47,6 +47,8 @@ def test_a_missing_dev_file_ends_the_run(task, tmp_path):
     file = tmp_path/'mcc-kd'/'_'.join(Path(tasks.PAPER[task].dev_file).parts[1:])
     file.unlink()
     with pytest.raises(InputError, match=rf'No file at {file}.*instruction and label.*homzer/MCC-KD/raw/86d263ecb66b'): tasks.load_paper(task)
+    data = tasks.load_paper(task, carve_dev=False)
+    assert data.sizes() == dict(train=20, dev=0, test=6) and data.notes[-1].endswith('no question of dev is needed')
 
 
 @pytest.fixture

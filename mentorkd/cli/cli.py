@@ -13,7 +13,7 @@ from fastcore.docments import docments
 from .. import __version__
 from ..tasks.answers import EXTRACTORS, KINDS
 from ..tasks.records import FULL, InputError
-from ..pipeline.settings import BEHAVIOURS, FOR_TORCH, PRESETS, PlanSettings, Settings
+from ..pipeline.settings import BEHAVIOURS, CHOICES, FOR_TORCH, PRESETS, PlanSettings, Settings
 from ..tasks.tasks import EMBEDDED, TASKS
 from .terminal import Lines, Parser, as_json, draws, fitted
 
@@ -140,9 +140,9 @@ def _option(name:str, value:object)->str: return f"--{'no-' if value is False el
 
 def _methods()->Told:
     from mentorkd.distil.methods import METHODS
-    from mentorkd.pipeline.settings import DIFFERENCES
+    from mentorkd.pipeline.settings import CODE, DIFFERENCES
     differences = [f"  {d.name:<20} {d.what}\n  {'':<20} {' '.join(_option(k, v) for k, v in d.settings.items())}" for d in DIFFERENCES.values()]
-    return '\n'.join(["--method", *(f"  {m.name:<20} {m.note}" for m in METHODS.values()), '', "--behaviour reference, or one by one", *differences]), dict(methods=[dict(name=m.name, note=m.note) for m in METHODS.values()], differences=[asdict(d) for d in DIFFERENCES.values()])
+    return '\n'.join(["--method", *(f"  {m.name:<20} {m.note}" for m in METHODS.values()), '', "--behaviour reference, or one by one", *differences, '', f"  and, with the paper's text, {' '.join(_option(k, v) for k, v in BEHAVIOURS['reference'].items() if k not in CODE)}"]), dict(methods=[dict(name=m.name, note=m.note) for m in METHODS.values()], differences=[asdict(d) for d in DIFFERENCES.values()])
 
 # %% ../../nbs/8_cli/01_cli.ipynb #7e9fa94f
 def _questions(task, questions, answer_kind, seed=1):
@@ -251,7 +251,7 @@ def _study(file:str, preset, task, base, level, dry_run, tokenizer, **given)->To
     study = read_study(file, *changes)
     if dry_run:
         from mentorkd.studies.dry_run import dry_run as go
-        return str(found := go(study, tokenizer=tokenizer)), found
+        return str(found := go(study, tokenizer=tokenizer)), asdict(found) | dict(runs=len(found.errors), failed=sum(map(len, found.failed.values())))
     path = run_study(file, **given, **dict(zip(('base', 'levels'), changes)))
     table = read_table(path)
     failed, found = table.rows[table.rows.error.notna()], answers(study, table)
@@ -274,7 +274,7 @@ def _bench(plot:str|None, json_file:str|None=None, **given)->Told:
         return text, json.loads(Path(file).read_text())
 
 # %% ../../nbs/8_cli/01_cli.ipynb #12c00010
-VALUES = dict(task=TASKS, preset=PRESETS, behaviour=BEHAVIOURS, extractor=EXTRACTORS, answer_kind=KINDS, match=('updates', 'tokens', 'epochs'), engine=('torch', 'ctranslate2', 'vllm'), soft_labels=('hidden', 'topk', 'renormalised', 'live'), duplicates=('none', 'exact', 'near'))
+VALUES = CHOICES | dict(task=TASKS, preset=PRESETS, behaviour=BEHAVIOURS, answer_kind=KINDS)
 FILES = ('FILE', 'DIR', 'RUN', 'STUDY.toml', 'OUT.csv')
 
 def _completion(shell:str)->Told:

@@ -30,7 +30,7 @@ class Material:
     D_teacher: list[Example] # The teacher's correct rationales, as drawn
     D_mentor: list[Example] # The mentor's, correct and new
     label_style: str = 'arrow' # End of a label, see `tasks.prompts`
-    all_teacher: list[Example] = field(default_factory=list) # The teacher's correct rationales, all of them
+    all_teacher: list[Example] = field(default_factory=list) # The teacher's correct rationales, all of them; D_teacher unless given
 
 def of_teacher(m:Material)->list[Example]: # D_teacher
     "The teacher's rationales alone."
@@ -64,9 +64,9 @@ def diverse(rows:list[Example], # Of one question
 def of_pairs(m:Material)->list[Example]: # Two rows a pair, one after the other
     "All pairs within the most diverse of the teacher's correct rationales; Appendix B draws three at random for Vanilla-KD and Mentor-KD alone."
     by_id = defaultdict(list)
-    for e in m.all_teacher: by_id[e.id].append(e)
+    for e in m.all_teacher or m.D_teacher: by_id[e.id].append(e)
     pairs = [pair for rows in by_id.values() for pair in combinations(diverse(rows), 2)]
-    if not pairs: raise InputError(f"0 of {len(by_id)} questions have two rationales that differ", "MCC-KD compares two of one question", "Give --teacher-samples 2 at least")
+    if not pairs: raise InputError(f"0 of {len(by_id)} questions have two rationales that differ", "MCC-KD compares two of one question", "Let the teacher write more (--teacher-samples), or take another method")
     return [e for pair in pairs for e in pair]
 
 # %% ../../nbs/4_distil/10_methods.ipynb #ad000013

@@ -35,7 +35,7 @@ def training_figure(history:list[dict], # Logged values; those of a monitor have
     axes[0].set(yscale='log', xlabel='update', title=f'{title} loss'.strip())
     if pairs('loss'): axes[0].legend()
     if pairs('eval_accuracy'): axes[1].plot(*zip(*pairs('eval_accuracy')), 'o-', color=PALETTE[2])
-    axes[1].set(xlim=axes[0].get_xlim(), ylim=(0, 1), xlabel='update', title='dev accuracy')
+    axes[1].set(xlim=axes[0].get_xlim(), ylim=(0, 1), xlabel='update', title='accuracy while it trains')
     if speed: axes[2].plot(*zip(*speed), color=PALETTE[3], lw=1); axes[2].set(xlabel='update', title='updates a second'); axes[2].set_ylim(0, 1.15*max(v for _, v in speed))
     return fig
 

@@ -155,6 +155,7 @@ def teach(self:Distillation)->None:
     self.drawn = draw(self.usable(self.taught), s.teacher_draw, s.seed)
     need_some(self.drawn, self.taught)
     self.D_teacher = examples(self.drawn, self.questions['train'], s.label_style)
+    if self.method.data and not self.method.mentor: self.method.data(self.material)  # or its error, before anything is trained
     self.texts = [t for e in self.D_teacher for t in (e.prompt, e.label)]
 
 # %% ../../nbs/5_pipeline/04_distillation.ipynb #243c726b

@@ -144,14 +144,14 @@ def funnel_figure(report:dict # Of a run
 def curve_figure(curves:dict[str, list[dict]], # Model → logged values by step
                  names:dict[str, str]=WHO, # Who was trained
                  colours:dict[str, str]=COLOURS, # Of whom
-                )->Figure: # Loss above dev accuracy
+                )->Figure: # Loss above the accuracy by which weights are chosen
     "The curves of training."
     fig = Figure(figsize=(4.6, 3), layout='constrained'); loss, dev = fig.subplots(2, 1, sharex=True)
     for who, log in curves.items():
         rd, score = ([(h['step'], h[k]) for h in log if k in h] for k in ('rd', 'eval_accuracy'))
         if rd: loss.plot(*zip(*rd), color=colours[who], label=names[who], lw=1)
         if score: dev.plot(*zip(*score), 'o-', color=colours[who], ms=3, lw=1)
-    loss.set(yscale='log', title='L_rd'); dev.set(xlabel='update', title='dev accuracy', ylim=(0, 1))
+    loss.set(yscale='log', title='L_rd'); dev.set(xlabel='update', title='accuracy while it trains', ylim=(0, 1))
     if loss.lines: loss.legend()
     return fig
 

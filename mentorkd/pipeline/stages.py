@@ -167,12 +167,13 @@ def stage(run:RunFolder, # Where
         if kept != kept | about | dict(key=key): kept |= about | dict(key=key); run.write_manifest()
         run.say(f"{name}: kept")
         return key
+    again = f" again, for {'its files' if kept['key'] in names_of(key) else 'settings, questions or code'} have changed" if kept else ''
     if kept: del run.manifest['stages'][name]; run.write_manifest()
     for old in (run.path/'.work').glob(f'{name}-*'):
         if old.name != f'{name}-{key}': shutil.rmtree(old)  # begun with other settings
     work = run.path/'.work'/f'{name}-{key}'
     if run.store: made = shared(run, name, key, outputs, make); shutil.rmtree(work, ignore_errors=True)
-    else: run.say(f"{name}: …"); made = _make(make, work, run.path, outputs)
+    else: run.say(f"{name}: …{again}"); made = _make(make, work, run.path, outputs)
     _drop_empty(run.path/'.work')
     run.seconds[name] = made['seconds']
     run.manifest['stages'][name] = dict(key=key) | about | made

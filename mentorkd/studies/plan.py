@@ -68,10 +68,13 @@ def labelled(c:PretrainedConfig, # Of the mentor
 def plan_table(s:PlanSettings # What is planned
               )->str: # Lines of at most 80 columns
     "The plan, to be read."
-    rows, (every, trained) = plan(s), count_parameters(t5_config(s.student), s.student_lora)
+    rows, million = plan(s), lambda n: f"{n/1e6:,.{0 if n > 1e7 else 1}f} million"
+    def weighs(who, name, rank):
+        every, learned = count_parameters(t5_config(name), rank)
+        return f"  {who}: {million(every)} parameters, {million(learned)} trained" + (f" (LoRA rank {rank})" if rank else '')
     cache = 2*t5_config(s.mentor).d_model*s.label_tokens*(s.teacher_rows + s.mentor_rows)
     lines = [f"  {r['stage']:<14}{r['gb']:>12.1f}{r['gb_sharded']:>14.1f}{r['updates']:>10,}{_hours(r['hours']):>10}" for r in rows]
-    return '\n'.join([f"{s.mentor} → {s.student}, {s.devices} device(s)", f"  student: {every/1e6:,.0f} million parameters, {trained/1e6:,.1f} million trained", f"  soft labels: {cache/1e9:.2f} GB on disk",
+    return '\n'.join([f"{s.mentor} → {s.student}, {s.devices} device(s)", weighs('mentor', s.mentor, s.mentor_lora), weighs('student', s.student, s.student_lora), f"  soft labels: {cache/1e9:.2f} GB on disk",
         f"  {'stage':<14}{'GB a device':>12}{'sharded':>14}{'updates':>10}{'hours':>10}", *lines, f"  {'all':<14}{max(r['gb'] for r in rows):>12.1f}{max(r['gb_sharded'] for r in rows):>14.1f}{sum(r['updates'] for r in rows):>10,}{_hours(sum(r['hours'] for r in rows)):>10}", _assumed(s)])
 
 def _hours(h:float)->str: return f'{h:.2f}' if h >= .005 or h == 0 else '< 0.01'

@@ -52,11 +52,11 @@ def search(methods:Sequence[str], # Names
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     if trials < 1: raise InputError(f"trials = {trials}", "Nothing would be tried", "Give --trials a value from 1")
     if reserved := {'method', *FAIR} & {*space, *given}: raise InputError(f"{', '.join(sorted(reserved))} in a search", "Methods are searched alike, on dev, at equal updates", "Leave it out")
+    found, known, s = [], [method(n) for n in methods], settings(preset, **given | FAIR)
+    if idle := [m.name for m in known if m.data is None]: raise InputError(f"A search for {', '.join(idle)}", "It has no student", "Leave it out")
     Path(out).mkdir(parents=True, exist_ok=True)
-    found = []
-    for m in map(method, methods):
-        mine, s = space_of(m, space), settings(preset, **given | FAIR)
-        if m.data is None: raise InputError(f"A search for {m.name}", "It has no student", "Leave it out")
+    for m in known:
+        mine = space_of(m, space)
         study = _trials_of(f'{m.name}-', key_of(s, mine), f"sqlite:///{Path(out)/'trials.db'}", marked_by(s.extractor))
         study.optimize(lambda t: dev_accuracy(m, Path(out), preset, **given, **{n: t.suggest_categorical(n, list(v)) for n, v in mine.items()}), _queue(study, mine, trials, s.seed))
         rows = [Trial(m.name, t.number, t.params, t.value) for t in study.trials if t.value is not None]

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['EMBEDDED', 'PAPER', 'TASKS', 'BIG_BENCH', 'ORIGINS', 'SIZES', 'COMMITS', 'HOLDS', 'Task', 'find_task', 'Origin',
-           'TaskData', 'carve', 'load_world', 'released', 'is_released', 'NotHere', 'fetch', 'read_released',
+           'TaskData', 'carve', 'load_world', 'released', 'is_released', 'NotHere', 'fetch', 'is_here', 'read_released',
            'load_paper', 'check_leaks', 'load_questions', 'choices_in', 'load_task']
 
 # %% ../../nbs/1_tasks/04_tasks.ipynb #7c88aa23
@@ -145,7 +145,7 @@ def fetch(path:str, # In its repository: `data/skeleton/svamp_test.json`, or MCC
     "A released file, from `MENTORKD_DATA` or downloaded once."
     folder, row = os.environ.get('MENTORKD_DATA'), released()[path]
     url = f"https://github.com/{row['repository']}/raw/{COMMITS[row['repository']]}/{path}"
-    get = f"Download {url} to that place, or unset MENTORKD_DATA to let mentorkd download it"
+    get = f"Download {url} to that place, or unset MENTORKD_DATA to let mentorkd download it" if folder else "Delete it: it is then downloaded anew"
     local = _download(url, path) if folder is None else Path(os.path.normpath(Path(folder)/_place(path)))
     if not local.is_file(): raise NotHere(f"No file at {local}", _holds(path), get)
     if not is_released(local.read_bytes(), row):
@@ -158,6 +158,12 @@ def _download(url:str, path:str)->Path:
     except (OSError, ValueError) as e:  # requests' errors are OSErrors
         bring = f"Go online, or set MENTORKD_DATA to a folder in which {_place(path)} is that file"
         raise NotHere(f"Could not download {url} ({type(e).__name__})", _holds(path), bring) from e
+
+def is_here(path:str # As for `fetch`
+           )->bool: # Or can be downloaded
+    "Whether a released file can be had; one that differs is an error."
+    try: return bool(fetch(path))
+    except NotHere: return False
 
 def read_released(path:str, # As for `fetch`
                  )->list[dict]: # The file's rows
@@ -174,16 +180,18 @@ def load_paper(name:str, # A task of the paper
                drop_leaks:bool=False, # Take questions out of train that stand in test
                seed:int=0, # Of the dev split, where one is carved
                golds:str='mended', # Of test: as the authors' script mends them, or as `released` with their rationales
-               carve_dev:bool=True, # Where no dev split is released, make a tenth of train one
+               carve_dev:bool=True, # Where no dev split is released, make a tenth of train one; False is for runs that need none
               )->TaskData: # With notes on what the released files have wrong
     "A data set of the paper, from its released files."
     task = PAPER[name]
     files = dict(train=f'data/skeleton/{name}_train.json',
                  test=f"data/{'main' if golds == 'released' else 'skeleton'}/{name}_test.json", dev=task.dev_file)
+    if without := task.dev_file and not carve_dev and not is_here(task.dev_file): del files['dev']
     questions = [q for s, file in files.items() if file for q in _rows(task, read_released(file), s)]
     questions, notes = check_leaks(questions, drop_leaks)
     of = lambda split: sum(q.split == split for q in questions)
-    if task.dev_file: notes.append(f"dev is MCC-KD's {task.dev_file}")
+    if without: notes.append(f"MCC-KD's {task.dev_file} is not here, and no question of dev is needed")
+    elif task.dev_file: notes.append(f"dev is MCC-KD's {task.dev_file}")
     elif carve_dev:
         questions = carve(questions, 'dev', .1, seed)
         notes.append(f"no dev split is released; {of('dev')} train questions were carved off as dev (seed {seed})")
