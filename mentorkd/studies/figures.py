@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MARKERS', 'KINDS', 'mean_interval', 'by_level', 'plain', 'curve', 'differences', 'Shown', 'with_upper_axis', 'bars',
-           'verdicts', 'points', 'measured_on', 'Finding', 'means', 'with_printed', 'moved']
+           'verdicts', 'points', 'looked_at', 'measured_on', 'Finding', 'means', 'with_printed', 'moved']
 
 # %% ../../nbs/6_studies/03_figures.ipynb #10a50004
 import html
@@ -15,7 +15,7 @@ from textwrap import fill
 from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, PercentFormatter
-from ..pipeline.evaluate import Answer, Contrast, as_p, deserved
+from ..pipeline.evaluate import Answer, Contrast, as_p, deserved, holm
 from .study_files import Study
 from ..tasks.records import InputError
 from ..pipeline.report import INK, METHODS, PALETTE, colours_of, styled, svg
@@ -192,6 +192,16 @@ def points(c:Contrast # Found
     "A difference in percentage points."
     low, high = c.ci95
     return f'{100*c.difference:+.1f} points [{100*low:+.1f}, {100*high:+.1f}]'
+
+# %% ../../nbs/6_studies/03_figures.ipynb #b679f636
+def looked_at(contrasts:dict[str, Contrast], # Name → one that was not named beforehand
+             )->Any: # Data frame, a row a contrast: percentage points, p corrected over all of them
+    "Differences that are for looking, for people; whether each is told apart from 0 by its corrected p."
+    import pandas as pd
+    corrected = holm({n: c.p_value for n, c in contrasts.items()})
+    word = lambda c, p: 'not told apart' if p >= .05 else 'better' if c.difference > 0 else 'worse'
+    return pd.DataFrame([{'contrast': n, 'difference': points(c), 'p (Holm)': f'{corrected[n]:.3f}', 'so': word(c, corrected[n])} for n, c in contrasts.items()]).set_index('contrast')
+
 
 # %% ../../nbs/6_studies/03_figures.ipynb #735d065f
 def measured_on(study:Study, # As `studies.study_files` reads it
