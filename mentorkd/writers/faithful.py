@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal, DivisionByZero, InvalidOperation
-from ..tasks.answers import AnswerKind, candidates, normalise
+from ..tasks.answers import AnswerKind, normalise
 from ..tasks.records import Attempt, Question
 from ..tasks.worlds import swapped
 
@@ -68,7 +68,8 @@ def ends_elsewhere(rationale:str, # Without the mark and the answer
 def _named(sentence:str, kind:AnswerKind)->list[str]:
     if kind.name == 'choice': return re.findall(rf'\(([{kind.letters}])\)', sentence)
     if kind.name == 'yesno': return [w.lower() for w in re.findall(r'(?:^|answer[^.]*? is |\bso,? |[Tt]herefore,? )["“]?([Yy]es|[Nn]o)\b(?!\s+[a-z])', sentence)]
-    return candidates(re.sub(r'(?<=\d)(?=[a-zA-Z]+\b)', ' ', sentence).rstrip('.!?'), kind)  # 5cm
+    found = re.findall(r'(?<![\w./])[-−]?\$?(?>\d[\d,]*(?:\.\d+)?)(?![\w/])', re.sub(r'(?<=\d)(?=[a-zA-Z]+\b)', ' ', sentence).rstrip('.!?'))  # 5cm
+    return [n for f in found if (n := normalise(f.rstrip(','), kind))]
 
 # %% ../../nbs/2_writers/02_faithful.ipynb #ba6bfd44
 def wrong_letters(question:str, # Any
