@@ -14,7 +14,7 @@ from pathlib import Path
 import ipywidgets as widgets
 import pandas as pd
 from matplotlib.figure import Figure
-from ..tasks.answers import EXTRACTORS, KINDS, AnswerKind, mark, normalise
+from ..tasks.answers import KINDS, OURS, AnswerKind, mark, normalise
 from ..studies.figures import mean_interval
 from ..pipeline.cases import PICKS, Case, Kept, open_run, pick, run_cases
 from ..tasks.records import Attempt, InputError, Question
@@ -97,7 +97,7 @@ def readings(text:str, # Rationale, mark and answer
              kind:AnswerKind, # Of the answer
             )->dict[str, tuple[str|None, bool, str|None]]: # Extractor → answer in normal form, mark, reason
     "A text as each extractor reads it."
-    read = {how: mark(text, gold, kind, how) for how in EXTRACTORS}
+    read = {how: mark(text, gold, kind, how) for how in OURS}
     return {how: (answer if answer is None else normalise(answer, kind) or answer, ok, why) for how, (answer, ok, why) in read.items()}
 
 def differ(read:dict # Of `readings`
@@ -143,7 +143,7 @@ def explore_extraction(run:str|Path|None=None, # A run folder, whose disagreemen
     draw = lambda text, gold, kind, one: as_readings(text, gold, kind)
     def still():
         lines = [(a.source, a.text, q.answer, *(f"{'✓' if ok else '✗'} {'–' if x is None else x}" for x, ok, _ in readings(a.text, q.answer, asked).values())) for a, q in found]
-        listed = html_table(['who', 'text', 'gold', *EXTRACTORS], lines[:20]) if lines else ''
+        listed = html_table(['who', 'text', 'gold', *OURS], lines[:20]) if lines else ''
         return (f"<p>{html.escape(knobs['text'].value)}</p>{explorer.screen.value}" if knobs['text'].value else '') + (f"<p>{len(lines)} of {len(everything)} attempts are read differently{', the first 20:' if len(lines) > 20 else ''}</p>{listed}" if everything else '')
     explorer = Explorer(knobs, draw, [['text'], ['gold', 'kind'], ['one']], still)
     return explorer

@@ -28,7 +28,8 @@ def teacher_of(kept:Kept # A run
               )->dict: # name, terms, dollars (None when not known)
     "The teacher's exact model, as far as it is known."
     s = kept.settings
-    kind, _, of = ('recorded:' + s['annotations'] if s['annotations'] else s['teacher'] or '').partition(':')
+    written = s['annotations'] or (None if s['teacher'] else s['questions'])
+    kind, _, of = (f'recorded:{written}' if written else s['teacher'] or '').partition(':')
     file, seed = named_seed(of) if kind == 'recorded' else (None, None)
     journal = Path(s.get('journal') or kept.path/'journal.jsonl') if kind == 'openai' else _journal_of(annotated_file(file, seed)) if file else None
     if journal and journal.is_file():

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from ..tasks.answers import AnswerKind
-from ..writers.attempts import draw, examples, novel
+from ..writers.attempts import draw, examples, novel, trainable
 from ..writers.faithful import faithful
 from ..tasks.records import Attempt, Example, InputError, Question, read_jsonl, read_text
 
@@ -37,7 +37,7 @@ class Kept:
     def report(self)->dict: # What report.json holds
         "The figures of a finished run."
         if not (self.path/'report.json').is_file(): raise InputError(f"{self.path} has no report.json", "The run is not finished, or was begun again", "Give the same `mentorkd run` once more: it goes on from there")
-        return json.loads((self.path/'report.json').read_text())
+        return json.loads((self.path/'report.json').read_text(encoding='utf-8'))
 
 def open_run(path:str|Path # A run folder
             )->Kept: # To read
@@ -51,7 +51,7 @@ def open_run(path:str|Path # A run folder
 def usable_attempts(kept:Kept # Of a run
                    )->dict[str, list[Attempt]]: # teacher and mentor → attempts that may become rows
     "The correct ones with a rationale, and under `faithful` those alone that nothing speaks against."
-    rows = {who: [a for a in kept.attempts(who) if a.usable] for who in ('teacher', 'mentor')}
+    rows = {who: trainable(kept.attempts(who), kept.settings.get('train_on_cut', False)) for who in ('teacher', 'mentor')}
     return {who: faithful(rs, kept.questions('train'), kept.kind) for who, rs in rows.items()} if kept.settings.get('faithful') else rows
 
 def training_attempts(kept:Kept # Of a run
@@ -85,8 +85,9 @@ class Case:
         return words.casefold() in '\n'.join([self.question.question, *(a.text for rows in self.said.values() for a in rows)]).casefold()
 
 def _fate(a:Attempt, who:str, used:dict, usable:dict)->str:
-    if not a.usable: return 'correct, without a rationale' if a.ok else f"filtered: {a.reason}"
-    if (a.id, a.sample) not in usable[who]: return 'correct, unfaithful'
+    if not a.ok: return f'filtered: {a.reason}'
+    if not a.rationale.strip(): return 'correct, without a rationale'
+    if (a.id, a.sample) not in usable[who]: return f'correct, cut ({a.cut})' if a.cut else 'correct, unfaithful'
     return 'kept' if (a.id, a.sample) in used[who] else 'correct, not drawn' if who == 'teacher' else 'correct, a duplicate'
 
 def run_cases(kept:Kept, # Of a run

@@ -19,7 +19,8 @@ from fastcore.basics import patch
 from tqdm.auto import tqdm
 from ..teacher.annotate import annotate
 from ..tasks.answers import marked_by
-from ..writers.attempts import ask, draw, examples, mark_text, need_some, novel
+from ..writers.attempts import ask, draw, examples, mark_text, need_some, novel, trainable
+from ..tasks.prompts import ended, with_thinking
 from ..distil.engines import generator
 from ..distil.fast_t5 import has_bf16
 from .evaluate import accuracy
@@ -69,7 +70,7 @@ class Distillation:
         return notes + ([f"{k} of {len(test)} test questions have no recorded answer of the teacher"] if isinstance(self.teachers[1], Recorded) and (k := sum(not t for t in self.teachers[1](test))) else [])
     def _need_annotations(self)->None:
         said = ask(self.teachers[0], self.questions['train'], self.kind, 'teacher', self.s.teacher_samples, extractor=self.s.extractor)
-        need_some([a for a in said if a.usable], said)
+        need_some(trainable(said, self.s.train_on_cut), said)
     def note(self, line:str)->None:
         "Say something now, and once more in the report."
         self.notes.append(line); self.say(line)
@@ -92,7 +93,7 @@ class Distillation:
         return Material(train, self.D_teacher, self.D_mentor, style, examples(self.usable(self.taught), train, style))
     def usable(self, rows:list[Attempt])->list[Attempt]: # Of the teacher or the mentor
         "The correct ones with a rationale, and with `faithful` those alone that nothing speaks against."
-        usable = [a for a in rows if a.usable]
+        usable = trainable(rows, self.s.train_on_cut)
         return faithful(usable, self.data.split('train'), self.kind) if self.s.faithful else usable
     def attempts(self, name:str)->list[Attempt]: # From `<name>.jsonl`
         "The attempts that a stage wrote."
@@ -103,7 +104,7 @@ class Distillation:
         return self.attempts(file.removesuffix('.jsonl')) if kept.get('asked') == asked and file_digests(self.path, [file]) == kept['files'] else []
     def _marked_again(self, rows:list[Attempt], questions:list[Question])->list[Attempt]:
         of = {q.id: q for q in questions}
-        return [mark_text(of[a.id], a.text, self.kind, a.source, a.sample, self.s.extractor) for a in rows]
+        return [mark_text(of[a.id], ended(with_thinking(a.text, a.thinking), a.cut), self.kind, a.source, a.sample, self.s.extractor) for a in rows]
     def ask_stage(self,
         name:str, # Of the stage
         file:str, # JSON lines that it writes

@@ -10,7 +10,7 @@ __all__ = ['CLAIMS', 'Accuracy', 'as_p', 'accuracy', 'Paired', 'compare', 'by_ex
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Self
-from ..tasks.answers import AnswerKind, mark
+from ..tasks.answers import OURS, AnswerKind, mark
 from ..tasks.records import Attempt, InputError, Question
 
 # %% ../../nbs/5_pipeline/02_evaluate.ipynb #9200a854
@@ -67,7 +67,7 @@ def by_extractor(attempts:list[Attempt], # With their raw texts
                 )->dict[str, Accuracy]: # Extractor → accuracy
     "The same texts marked strictly, leniently and as the reference does."
     gold = {q.id: q.answer for q in questions}
-    return {how: accuracy(mark(a.text, gold[a.id], kind, how)[1] for a in attempts) for how in ('strict', 'lenient', 'reference')}
+    return {how: accuracy(mark(a.text, gold[a.id], kind, how)[1] for a in attempts) for how in OURS}
 
 # %% ../../nbs/5_pipeline/02_evaluate.ipynb #10e0002a
 @dataclass(frozen=True)

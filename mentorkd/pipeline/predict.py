@@ -13,7 +13,8 @@ from ..tasks.answers import AnswerKind
 from ..writers.attempts import mark_text
 from .evaluate import vote
 from ..distil.models import load
-from ..tasks.records import InputError, Question, question_ids, read_rows, read_text, text_or_none, word_or_none, write_jsonl
+from ..tasks.files import Columns, read_asked
+from ..tasks.records import InputError, Question, question_ids, read_text, write_jsonl
 from .stages import file_digests
 from ..distil.writing import ModelGenerator
 
@@ -70,14 +71,19 @@ class Student:
 
 # %% ../../nbs/5_pipeline/08_predict.ipynb #4b870810
 def predict(path:str|Path, # A finished run folder
-            questions:str|Path, # JSON lines with question
+            questions:str|Path, # As `read_rows` takes it
             out:str|Path, # JSON lines to write
             samples:int=1, # 1 is greedy; more are sampled and vote
+            columns:Columns=Columns(), # As far as they have no usual names
            )->int: # Rows written
     "Let a run's student answer a file of questions."
-    student, rows = Student(path), read_rows(questions, ['question'])
-    texts = [text_or_none(r['question']) for r in rows]
-    if None in texts: raise InputError(f"{questions}, row {texts.index(None) + 1}: the question is {rows[texts.index(None)]['question']!r}", "Nobody could answer it", "Fill in or remove the row")
-    asked = [Question(word_or_none(r.get('id')) or i, t, '') for r, t, i in zip(rows, texts, question_ids(texts))]
+    student = Student(path)
+    rows = read_asked(questions, columns, choose=student.kind.name == 'choice', answered=False)
+    asked = [Question(r.id or i, r.question, '') for r, i in zip(rows, question_ids(r.question for r in rows))]
     said = student.predict(asked, samples)
-    return write_jsonl(out, [dict(id=q.id, question=q.question, rationale=p.rationale, answer=p.answer, share=p.share) for q, p in zip(asked, said)])
+    return write_jsonl(out, [_answered(q, p, r.row) for q, p, r in zip(asked, said, rows)])
+
+def _answered(q:Question, p:Prediction, row:dict)->dict:
+    own = {'gold' if k == 'answer' else k: v for k, v in row.items()} if 'gold' not in row else row
+    said = dict(id=q.id, question=q.question, rationale=p.rationale, answer=p.answer, share=p.share)
+    return said | {k: v for k, v in own.items() if k not in said}

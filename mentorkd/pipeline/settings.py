@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['FOR_TORCH', 'RANGES', 'CHOICES', 'WHY', 'DIFFERENCES', 'TEXT', 'CODE', 'BEHAVIOURS', 'SIZES', 'TINY_MENTORS',
-           'OWN_SIZE', 'PRESETS', 'Settings', 'check_settings', 'soft_form', 'Difference', 'Size', 'size_of',
-           'mentor_for', 'by_size', 'check_teacher', 'settings', 'run_folder', 'identity', 'PlanSettings']
+           'OWN_SIZE', 'PRESETS', 'Settings', 'check_settings', 'check_reading', 'soft_form', 'Difference', 'Size',
+           'size_of', 'mentor_for', 'by_size', 'check_teacher', 'settings', 'run_folder', 'identity', 'PlanSettings']
 
 # %% ../../nbs/5_pipeline/00_settings.ipynb #dfcb0fdb
 import re
@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from ..tasks.answers import EXTRACTORS, AnswerKind, answer_kind
 from ..tasks.prompts import MARKS
-from ..tasks.records import SINCE, InputError
-from ..tasks.tasks import EMBEDDED, find_task
+from ..tasks.records import SINCE, InputError, name_of
+from ..tasks.tasks import CONFLICTS, EMBEDDED, find_task
 
 # %% ../../nbs/5_pipeline/00_settings.ipynb #437412ea
 FOR_TORCH = dict(THP_MEM_ALLOC_ENABLE='1', ONEDNN_PRIMITIVE_CACHE_CAPACITY='64', LRU_CACHE_CAPACITY='64')
@@ -24,8 +24,12 @@ FOR_TORCH = dict(THP_MEM_ALLOC_ENABLE='1', ONEDNN_PRIMITIVE_CACHE_CAPACITY='64',
 class Settings:
     "What a run is told."
     task: str = 'chain_arithmetic' # Embedded task or data set of the paper, see `mentorkd tasks`
-    questions: str|None = None # Your own questions instead: CSV or JSON lines with question and answer
-    answer_kind: str|None = None # Of your own questions: number, choice, yesno or text
+    questions: str|None = None # Your own questions instead: a table, JSON, parquet, a saved data set, or hub:owner/name
+    answer_kind: str|None = None # Of your own questions: number, choice, yesno or text (what all answers can be read as)
+    question_column: str|None = field(default=None, metadata={SINCE: '0.2'}) # Of your own questions: what is asked, where its column has no usual name
+    answer_column: str|None = field(default=None, metadata={SINCE: '0.2'}) # The same of the gold answer
+    choices_column: str|None = field(default=None, metadata={SINCE: '0.2'}) # The same of the options of a choice
+    conflicts: str = field(default='refuse', metadata={SINCE: '0.2'}) # Of your own questions with two golds: refuse the file, or drop their rows
     drop_leaks: bool = False # Take train questions out that also stand in test
     preset: str = 'tiny' # Sizes with their settings: tiny, small or xl
     behaviour: str = 'ours' # Or paper (its text), clean (the same, with weights chosen on dev), reference (the authors' code as it ran)
@@ -36,9 +40,10 @@ class Settings:
     ratio: float = 1. # Share of the train questions that are used, 0 to 1
     golds: str = 'mended' # Of the paper's test questions: mended, or as released with the rationales
     extractor: str = 'strict' # How answers are read: strict, lenient or reference
+    train_on_cut: bool = field(default=False, metadata={SINCE: '0.2'}) # Also train on rationales that ended early: at a limit, filtered or broken off
     label_style: str = 'arrow' # End of a label: arrow (Appendix B) or sentence (section 3)
     teacher: str|None = None # scripted, recorded:FILE or openai:MODEL; embedded tasks have a script, the paper's a recording
-    annotations: str|None = None # CSV or JSON lines with question or id, rationale, answer, or annotate's folder: a teacher that has already written
+    annotations: str|None = None # A file with question or id, rationale, answer, or annotate's folder: a teacher that has already written; rationales beside your questions, unless given
     teacher_samples: int = 6 # Annotations asked for, a question
     teacher_draw: int = 3 # Correct ones used, a question (Appendix B)
     until_correct: int = 0 # Of an openai: teacher: stop asking a question that has so many correct ones; 0 asks teacher_samples of each
@@ -112,7 +117,7 @@ RANGES = dict(lam=(0, 1), tau=(1e-6, 1e6), seed=(0, 10**9), teacher_samples=(1, 
               updates=(1, 10**9), mentor_updates=(1, 10**9), epochs=(0, 10**6), mentor_epochs=(0, 10**6), lr=(1e-12, 100), mentor_lr=(1e-12, 100), batch_size=(1, 10**6),
               accumulate=(1, 10**6), warmup=(0, 1), evals=(0, 10**6), max_length=(2, 10**6), max_new_tokens=(1, 10**6), write_batch=(1, 10**6), mentor_lora=(0, 10**5), student_lora=(0, 10**5),
               token_budget=(0, 10**9), soft_k=(1, 10**6), ratio=(1e-6, 1), crossfit=(0, 1000), alpha=(0, 1), clip=(0, 10**6), lora_dropout=(0, .999), lora_alpha=(1, 10**6), until_correct=(0, 1000), tries=(1, 1000), teacher_temperature=(0, 100), teacher_max_tokens=(1, 10**6), answer_tokens=(1, 10**6))
-CHOICES = dict(extractor=tuple(EXTRACTORS), label_style=tuple(MARKS), duplicates=('none', 'exact', 'near'), golds=('mended', 'released'),
+CHOICES = dict(extractor=tuple(EXTRACTORS), label_style=tuple(MARKS), duplicates=('none', 'exact', 'near'), golds=('mended', 'released'), conflicts=CONFLICTS,
                endpoint=('chat', 'completions'), mentor_questions=('annotated', 'all'), match=('updates', 'tokens', 'epochs'),
                select=('dev', 'test'), keep=('best', 'last'), pad=('batch', 'set'),
                schedule=('linear', 'cosine', 'constant', 'constant_with_warmup', 'cosine_with_restarts', 'polynomial'),
@@ -127,20 +132,26 @@ def check_settings(s:Settings # To check
         if not low <= value <= high: raise InputError(f"{name} = {value}", WHY.get(name, "No run could use it"), f"Give --{name.replace('_', '-')} a value from {low:g} to {high:g}")
     for name, known in (CHOICES | dict(preset=PRESETS, behaviour=BEHAVIOURS)).items():
         if getattr(s, name) not in known: raise InputError(f"{name} = {getattr(s, name)!r}", "It is not known", f"Use one of {', '.join(known)}")
-    if s.questions and not s.answer_kind: raise InputError("--questions without --answer-kind", "Answers could not be read", "Give --answer-kind number, choice, yesno or text")
     if s.token_budget and (s.epochs or s.mentor_epochs): raise InputError(f"token_budget = {s.token_budget} with epochs", "How many updates a round takes is then known only from the texts", "Give --updates and --mentor-updates, with --epochs 0 --mentor-epochs 0")
     if s.token_budget and not s.evals: raise InputError(f"token_budget = {s.token_budget} with evals = 0", "How many updates a round takes is then known only from the texts", "Give --evals a value from 1")
     if s.kl_padding and s.soft_labels != 'live': raise InputError(f"kl_padding with soft_labels = {s.soft_labels}", "Soft labels on disk hold no padding", "Give --soft-labels live")
-    if s.extractor == 'reference' and s.label_style == 'sentence' and _kind(s).name == 'text':
-        raise InputError("extractor = reference with label_style = sentence on answers that are texts", "The authors' reading knows the arrow alone, and would take the whole of a model's text for its answer", "Give --label-style arrow, or --extractor strict")
     if s.kl_reverse and s.soft_labels in ('topk', 'renormalised'): raise InputError(f"kl_reverse with soft_labels = {s.soft_labels}", "The k tokens do not say enough for that direction", "Take --soft-labels hidden or live")
     if s.crossfit and s.augmentations: raise InputError(f"crossfit = {s.crossfit} with augmentations", "Nobody would write that has not written already", "Leave one of them out")
     if s.match == 'tokens' and s.token_budget: raise InputError("match = tokens with token_budget", "Updates of so many tokens are equal in tokens already", "Leave --match at updates")
     if s.crossfit == 1: raise InputError("crossfit = 1", "Its only mentor would have no questions left to learn from", "Give 0 for one mentor of all questions, or 2 at least")
     if s.max_usd is not None and not (s.teacher or '').startswith('openai:'): raise InputError(f"max_usd = {s.max_usd} with teacher {s.teacher}", "No other teacher costs anything", "Leave it out, or give --teacher openai:MODEL")
     if s.soft_labels == 'topk' and s.tau not in soft_form(s)[2]: raise InputError(f"tau = {s.tau} is not among soft_taus {s.soft_taus}", "The k likeliest tokens serve those temperatures alone", "Add it to --soft-taus, or take --soft-labels hidden or renormalised")
-    _kind(s)  # or it is not known
+    check_reading(s, _kind(s))
     check_teacher(s)
+
+def check_reading(s:Settings, # Of the run
+                  kind:AnswerKind, # Of its answers
+                 )->None: # Or an error
+    "Refuse an extractor that cannot read such answers behind such a mark."
+    if s.extractor == 'reference' and s.label_style == 'sentence' and kind.name == 'text':
+        raise InputError("extractor = reference with label_style = sentence on answers that are texts",
+                         "The authors' reading knows the arrow alone, and would take the whole of a model's text for its answer",
+                         "Give --label-style arrow, or --extractor strict")
 
 def _kind(s:Settings)->AnswerKind: return answer_kind(s.answer_kind) if s.answer_kind else find_task(s.task).kind
 
@@ -277,7 +288,6 @@ def check_teacher(s:Settings # With task, teacher and annotations
     "Refuse a teacher that does not exist or does not fit the questions."
     own = bool(s.questions)
     if s.annotations and s.teacher: raise InputError("--annotations and --teacher together", "One teacher writes the rationales", "Give one of the two")
-    if own and not (s.annotations or s.teacher): raise InputError("--questions without a teacher", "Nobody would write rationales for them", "Give --annotations FILE or --teacher openai:MODEL")
     if s.teacher and s.teacher != 'scripted' and not s.teacher.startswith(('recorded:', 'openai:')): raise InputError(f"Teacher {s.teacher!r} is not known", "Nobody would write rationales", "Use scripted, recorded:FILE or openai:MODEL")
     if s.teacher == 'scripted' and (own or s.task not in EMBEDDED): raise InputError("--teacher scripted", "Only the generated tasks know their own solutions", "Give --annotations FILE or --teacher openai:MODEL")
 
@@ -304,7 +314,7 @@ def run_folder(s:Settings # Of the run
               )->Path: # `runs/<task>-<preset>-s<seed>`, with behaviour and method where they are not the usual ones
     "The folder of a run, unless another is given; runs of one paid teacher share it, so that nothing is paid for twice."
     apart = [] if (s.teacher or '').startswith('openai:') else [v for v, usual in ((s.behaviour, Settings.behaviour), (s.method, Settings.method)) if v != usual]
-    return Path('runs')/'-'.join([Path(s.questions).stem if s.questions else s.task, s.preset, *apart, f's{s.seed}'])
+    return Path('runs')/'-'.join([name_of(s.questions) if s.questions else s.task, s.preset, *apart, f's{s.seed}'])
 
 def identity(s:Settings # Of the run
             )->dict[str, object]: # What may not change within one folder

@@ -16,7 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 from weakref import WeakValueDictionary, finalize
 from ..teacher.journal import _claim
-from ..tasks.records import InputError, Key, atomic_path, digest, key_of
+from ..tasks.records import InputError, Key, atomic_path, digest, key_of, writing
 
 # %% ../../nbs/5_pipeline/03_stages.ipynb #ffe24bd6
 def file_digests(folder:Path, # Of the run
@@ -70,8 +70,9 @@ class Claim:
         wait:Callable[[str], None]|None=None, # Called with the holder's number before waiting for it; without it a held file is an error
     ):
         self.path = Path(path)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+        with writing(self.path.parent):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
         self.close = finalize(self, os.close, self.file)  # lets another process have it
         while not self._held():
             holder = self.path.read_text().strip() or 'unknown'
@@ -125,7 +126,7 @@ class RunFolder:
     def _open(self, identity)->dict:
         file = self.path/'manifest.json'
         if not file.exists(): return dict(identity=identity, settings={}, versions={}, stages={})
-        try: manifest = json.loads(file.read_text())
+        try: manifest = json.loads(file.read_text(encoding='utf-8'))
         except json.JSONDecodeError: manifest = {}
         if 'stages' not in manifest: raise InputError(f"{file} is not a manifest of a run", "Its folder's files could be overwritten", "Give another --out")
         if manifest['identity'] != identity:
@@ -135,7 +136,7 @@ class RunFolder:
     def write_manifest(self, **news)->None: # Fields to set
         "Write the manifest, all at once."
         self.manifest |= news | dict(versions=versions())
-        with atomic_path(self.path/'manifest.json') as tmp: tmp.write_text(json.dumps(self.manifest, indent=1, ensure_ascii=False, default=str))
+        with atomic_path(self.path/'manifest.json') as tmp: tmp.write_text(json.dumps(self.manifest, indent=1, ensure_ascii=False, default=str), encoding='utf-8')
 
 # %% ../../nbs/5_pipeline/03_stages.ipynb #fb81a6cb
 def names_of(key:str # Of a stage

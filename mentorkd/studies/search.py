@@ -66,7 +66,7 @@ def search(methods:Sequence[str], # Names
 def _trials_of(before:str, key:Key, storage:str, marks:Key):
     "Optuna's record of a search, begun anew where another version of the extractor marked its answers."
     import optuna
-    there = {s.study_name: s.user_attrs.get('marked_by', f'{marks.former} 1') for s in optuna.get_all_study_summaries(storage)}
+    there = {s.study_name: s.user_attrs.get('marked_by', f'{marks.split()[0]} 1') for s in optuna.get_all_study_summaries(storage)}
     name = next((n for n in map(before.__add__, names_of(key)) if n in there), before + key)
     if there.get(name, marks) != marks: optuna.delete_study(study_name=name, storage=storage)
     study = optuna.create_study(direction='maximize', study_name=name, storage=storage, load_if_exists=True)

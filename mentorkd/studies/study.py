@@ -169,7 +169,7 @@ def rows_kept(table:Path, # Of a study, or none yet
     rows, marks = as_written(table)
     columns, runs = row_of(study.runs[0], {}), {name: r for r in study.runs for name in names_of(r.key)}
     now = lambda row: marked_by(runs[row['run']].settings.extractor)
-    of_0_1 = lambda row: {'marked_by': f'{now(row).former} 1'} | row  # which had no column for it
+    of_0_1 = lambda row: {'marked_by': f"{runs[row['run']].settings.extractor} 1"} | row  # which had no column for it
     kept = [of_0_1(row) for row in rows if row['run'] in runs and not row['error']]
     return {runs[row['run']].key: ({k: row[k] for k in columns}, marks[row['run']]) for row in kept if row['marked_by'] == now(row)}
 

@@ -35,8 +35,8 @@ def write_table(path:str|Path, # CSV
     rows = [r | dict(marks=digest(m)) for r, m in zip(rows, marks, strict=True)]
     lines = [dict(run=r['run']) | m for r, ms in zip(rows, marks) for m in ms]
     both = digests(rows)
-    with atomic_path(beside(path)) as tmp: tmp.write_text(as_csv(lines or [dict(run='', part='', questions='', ok='')]))
-    with atomic_path(path) as tmp: tmp.write_text(as_csv([r | both for r in rows]))
+    with atomic_path(beside(path)) as tmp: tmp.write_text(as_csv(lines or [dict(run='', part='', questions='', ok='')]), encoding='utf-8')
+    with atomic_path(path) as tmp: tmp.write_text(as_csv([r | both for r in rows]), encoding='utf-8')
 
 def beside(path:str|Path # Of a table
           )->Path: # Of its marks

@@ -14,7 +14,7 @@ from ..tasks.answers import AnswerKind
 from ..writers.attempts import mark_text
 from .batch_api import BatchTeacher
 from .budget import price_of
-from .journal import two_stages
+from .journal import said_by, two_stages
 from ..tasks.records import Attempt, InputError, Question, atomic_path, write_jsonl
 from .openai import OpenAITeacher, worked_examples
 from .tries import Tries
@@ -81,7 +81,7 @@ def paid_rows(teacher:OpenAITeacher # With a journal
 
 def _text(teacher, q, sample, seed)->str|None:
     "A sample that is whole in the journal."
-    return two_stages(*(r['text'] for r in rows)) if len(rows := teacher.kept(q, sample, seed)) == 2 else None
+    return two_stages(*map(said_by, rows)) if len(rows := teacher.kept(q, sample, seed)) == 2 else None
 
 def _lacks(rows:list[dict])->dict[str, list[str]]:
     "What is to be known of a sample that is not whole, for its row; {} of one that is."

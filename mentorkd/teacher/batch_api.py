@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt
 from .budget import Price, batch_share
 from .endpoint import PATHS, as_row, bound_of, checked_client, first_line
-from .journal import two_stages
+from .journal import said_by, two_stages
 from .rate import pause_after, retried, without_credit
 from ..tasks.records import InputError, Question
 from .openai import OpenAITeacher
@@ -87,7 +87,7 @@ class BatchTeacher(OpenAITeacher):
             error = next((self.errors[k] for k in keys if k in self.errors), None)
             if len(rows) < 2 and (not error or self.stopped): rest.append((i, q, s)); continue
             self._came(q, s, error)
-            over.append((i, s, None if error else two_stages(*(r['text'] for r in rows))))
+            over.append((i, s, None if error else two_stages(*map(said_by, rows))))
         jobs[:] = rest
         return over
 

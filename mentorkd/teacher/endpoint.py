@@ -14,7 +14,8 @@ import openai
 from openai import AsyncOpenAI
 from openai.types import Completion
 from openai.types.chat import ChatCompletion
-from ..tasks.records import InputError
+from ..tasks.prompts import content, with_thinking
+from ..tasks.records import NO_CHARACTER, InputError, text_or_none
 
 # %% ../../nbs/3_teacher/02_endpoint.ipynb #05c00005
 def checked_client(make:type=AsyncOpenAI, # Or `openai.OpenAI`
@@ -61,8 +62,10 @@ def content_of(reply:ChatCompletion|Completion # As the client read it
     "What a reply says; one without content says nothing, which is marked later."
     choice = reply.choices[0] if isinstance(reply, ChatCompletion|Completion) and reply.choices else None
     if choice is None or getattr(choice, 'message', choice) is None: raise openai.APIError(f"a reply that is no completion: {str(reply)[:60]!r}", request=None, body=None)
-    text = choice.text if isinstance(reply, Completion) else choice.message.content
-    return (text or '').encode('utf-8', 'replace').decode(), choice.finish_reason
+    said = choice.text if isinstance(reply, Completion) else choice.message.content
+    apart = getattr(getattr(choice, 'message', None), 'reasoning_content', None) or getattr(getattr(choice, 'message', None), 'reasoning', None)
+    text = with_thinking(content(said) or '' if isinstance(said, list) else said or '', text_or_none(apart))
+    return NO_CHARACTER.sub('', text), choice.finish_reason
 
 def as_row(reply:ChatCompletion|Completion, # Of the endpoint
            bound:tuple[int, int], # Tokens read and written, at most

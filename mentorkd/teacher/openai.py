@@ -18,8 +18,8 @@ from openai.types.chat import ChatCompletion
 from tenacity import AsyncRetrying, retry_if_exception
 from .budget import Budget, Price
 from .endpoint import PATHS, as_request, as_row, bound_of, checked_client, content_of, first_line, known_to
-from .journal import Journal, request_key, two_stages
-from ..tasks.prompts import answer_prompt, reasoning_prompt
+from .journal import Journal, request_key, said_by, two_stages
+from ..tasks.prompts import answer_prompt, apart, reasoning_prompt
 from .rate import LONGEST, Limiter, asked_pause, pause_after, retried, without_credit
 from ..tasks.records import InputError, Question, digest, read_rows, text_or_none, word_or_none
 
@@ -96,7 +96,7 @@ class OpenAITeacher:
                )->tuple[str, dict, dict]: # Key, what is sent, what its row will say
         "One of the two requests of a sample."
         stage, limit = (1, self.max_tokens) if rationale is None else (2, self.answer_tokens)
-        prompt = self.shots + (reasoning_prompt(q.question) if stage == 1 else answer_prompt(q.question, rationale))
+        prompt = self.shots + (reasoning_prompt(q.question) if stage == 1 else answer_prompt(q.question, apart(rationale)[0]))
         sent = as_request(self.endpoint, prompt, model=self.model, temperature=self.temperature, max_tokens=limit, seed=int(digest(q.id, sample, seed, size=7), 16), **(dict(stop=NEXT) if self.shots else {}))
         key = request_key(**sent, question=q.id, stage=stage, sample=sample); self.used.add(key)
         return key, sent, dict(id=q.id, stage=stage, sample=sample, by=f'{self.key}:{seed}')
@@ -113,10 +113,10 @@ class OpenAITeacher:
 # %% ../../nbs/3_teacher/04_openai.ipynb #05e00009
 @patch
 async def _say(self:OpenAITeacher, client:AsyncOpenAI, key:str, request:dict, about:dict)->str:
-    if self.journal and key in self.journal.done: return self.journal.done[key]['text']
+    if self.journal and key in self.journal.done: return said_by(self.journal.done[key])
     async for attempt in AsyncRetrying(retry=retry_if_exception(retried), wait=lambda state: 0 if isinstance(e := state.outcome.exception(), openai.RateLimitError) else pause_after(e, state.attempt_number), stop=self._enough, reraise=True):
         with attempt: row = await self._once(client, key, request, about, attempt.retry_state.attempt_number)
-    return row['text']
+    return said_by(row)
 
 @patch
 def _enough(self:OpenAITeacher, state)->bool: return state.attempt_number >= (3 if not isinstance(state.outcome.exception(), openai.APIStatusError) and not self.answered else self.tries)

@@ -16,7 +16,7 @@ from .annotate import Annotated, annotate, as_dollars
 from ..tasks.answers import AnswerKind
 from ..writers.attempts import mark_text
 from .budget import Price, batch_share, price_date
-from .journal import completions, two_stages
+from .journal import completions, said_by, two_stages
 from ..tasks.prompts import answer_prompt, reasoning_prompt
 from ..tasks.records import InputError, Question
 from .openai import OpenAITeacher
@@ -118,7 +118,7 @@ def held_in(path:str|Path, # The journal; another process may be writing it
     "See what is paid for already."
     teacher.journal, left, price = SimpleNamespace(done=completions(path)), [], teacher.budget.price
     samples = [[teacher.kept(q, s, seed) for s in range(tries if until_correct else n)] for q in questions]
-    right = lambda q, rows: len(rows) == 2 and mark_text(q, two_stages(*(r['text'] for r in rows)), kind, 'teacher', 0, extractor).ok
+    right = lambda q, rows: len(rows) == 2 and mark_text(q, two_stages(*map(said_by, rows)), kind, 'teacher', 0, extractor).ok
     for q, of in zip(questions, samples):
         lacking = sum(len(rows) < 2 for rows in of)
         need = until_correct - sum(right(q, rows) for rows in of) if until_correct else lacking
