@@ -8,6 +8,7 @@ __all__ = ['load_data', 'columns_of', 'share_of', 'released_rows', 'six_of', 'si
 
 # %% ../../nbs/5_pipeline/01_inputs.ipynb #1f813d43
 import hashlib, os, random
+from dataclasses import replace
 from pathlib import Path
 import torch
 from transformers import AutoTokenizer
@@ -29,10 +30,9 @@ def load_data(s:Settings # Of the run
              )->TaskData: # Questions and notes
     "The questions that the settings name; no dev is carved off when weights are chosen on test."
     dev = s.select != 'test'
-    if not s.questions: return load_task(s.task, s.drop_leaks, golds=s.golds, carve_dev=dev)
-    data = load_questions(s.questions, s.answer_kind and answer_kind(s.answer_kind), s.seed, dev, columns_of(s), s.conflicts)
-    check_reading(s, data.task.kind)
-    return data
+    if not s.questions: data = load_task(s.task, s.drop_leaks, golds=s.golds, carve_dev=dev)
+    else: data = load_questions(s.questions, s.answer_kind and answer_kind(s.answer_kind), s.seed, dev, columns_of(s), s.conflicts); check_reading(s, data.task.kind)
+    return replace(data, task=replace(data.task, kind=replace(data.task.kind, tolerance=s.tolerance))) if s.tolerance else data
 
 def columns_of(s:Settings # Of the run
               )->Columns: # Of its questions

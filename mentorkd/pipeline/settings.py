@@ -25,7 +25,7 @@ class Settings:
     "What a run is told."
     task: str = 'chain_arithmetic' # Embedded task or data set of the paper, see `mentorkd tasks`
     questions: str|None = None # Your own questions instead: a table, JSON, parquet, a saved data set, or hub:owner/name
-    answer_kind: str|None = None # Of your own questions: number, choice, yesno or text (what all answers can be read as)
+    answer_kind: str|None = None # Of your own questions: number, choice, yesno, text, expression or python:MODULE:FUNCTION (what all answers can be read as)
     question_column: str|None = field(default=None, metadata={SINCE: '0.2'}) # Of your own questions: what is asked, where its column has no usual name
     answer_column: str|None = field(default=None, metadata={SINCE: '0.2'}) # The same of the gold answer
     choices_column: str|None = field(default=None, metadata={SINCE: '0.2'}) # The same of the options of a choice
@@ -39,7 +39,8 @@ class Settings:
     seed: int = 1 # Draws, weights, order of data, sampling
     ratio: float = 1. # Share of the train questions that are used, 0 to 1
     golds: str = 'mended' # Of the paper's test questions: mended, or as released with the rationales
-    extractor: str = 'strict' # How answers are read: strict, lenient or reference
+    extractor: str = 'strict' # How answers are read: strict, lenient, reference, or math (mentorkd[math])
+    tolerance: float = field(default=0., metadata={SINCE: '0.2'}) # Numbers and expressions that differ by such a share of the gold one are equal
     train_on_cut: bool = field(default=False, metadata={SINCE: '0.2'}) # Also train on rationales that ended early: at a limit, filtered or broken off
     label_style: str = 'arrow' # End of a label: arrow (Appendix B) or sentence (section 3)
     teacher: str|None = None # scripted, recorded:FILE or openai:MODEL; embedded tasks have a script, the paper's a recording
@@ -113,7 +114,7 @@ class Settings:
 
     def __post_init__(self): check_settings(self)
 
-RANGES = dict(lam=(0, 1), tau=(1e-6, 1e6), seed=(0, 10**9), teacher_samples=(1, 1000), teacher_draw=(1, 1000), mentor_samples=(0, 1000), temperature=(1e-6, 100), top_k=(0, 10**6),
+RANGES = dict(lam=(0, 1), tolerance=(0, 1), tau=(1e-6, 1e6), seed=(0, 10**9), teacher_samples=(1, 1000), teacher_draw=(1, 1000), mentor_samples=(0, 1000), temperature=(1e-6, 100), top_k=(0, 10**6),
               updates=(1, 10**9), mentor_updates=(1, 10**9), epochs=(0, 10**6), mentor_epochs=(0, 10**6), lr=(1e-12, 100), mentor_lr=(1e-12, 100), batch_size=(1, 10**6),
               accumulate=(1, 10**6), warmup=(0, 1), evals=(0, 10**6), max_length=(2, 10**6), max_new_tokens=(1, 10**6), write_batch=(1, 10**6), mentor_lora=(0, 10**5), student_lora=(0, 10**5),
               token_budget=(0, 10**9), soft_k=(1, 10**6), ratio=(1e-6, 1), crossfit=(0, 1000), alpha=(0, 1), clip=(0, 10**6), lora_dropout=(0, .999), lora_alpha=(1, 10**6), until_correct=(0, 1000), tries=(1, 1000), teacher_temperature=(0, 100), teacher_max_tokens=(1, 10**6), answer_tokens=(1, 10**6))

@@ -15,10 +15,11 @@ from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
-from ..tasks.answers import marked_by
+from ..tasks.answers import ALIKE, marked_by
 from ..pipeline.evaluate import Answer, contrast, judged
 from .plan import made_by
 from ..tasks.records import InputError, digest, read_rows
+from ..tasks.tasks import EMBEDDED
 from ..pipeline.stages import claim_once, code_digest, folder_of, names_of, versions
 from ..pipeline.settings import Settings
 from .study_files import PARTS, Study, StudyRun, having, read_study
@@ -164,14 +165,14 @@ def with_ray(study:Study, # To do
 def rows_kept(table:Path, # Of a study, or none yet
               study:Study, # As it is now
              )->dict[str, tuple[dict, list[dict]]]: # Run → row and marks
-    "What a table has of a study's runs, whichever code made it; marks of another version of an extractor are made again."
+    "What a table has of a study's runs, whichever code made it; marks of another version of an extractor are made again, unless both read the task alike."
     if not table.exists(): return {}
     rows, marks = as_written(table)
     columns, runs = row_of(study.runs[0], {}), {name: r for r in study.runs for name in names_of(r.key)}
     now = lambda row: marked_by(runs[row['run']].settings.extractor)
     of_0_1 = lambda row: {'marked_by': f"{runs[row['run']].settings.extractor} 1"} | row  # which had no column for it
     kept = [of_0_1(row) for row in rows if row['run'] in runs and not row['error']]
-    return {runs[row['run']].key: ({k: row[k] for k in columns}, marks[row['run']]) for row in kept if row['marked_by'] == now(row)}
+    return {runs[row['run']].key: ({k: row[k] for k in columns}, marks[row['run']]) for row in kept if row['marked_by'] == now(row) or (row['marked_by'], now(row)) in ALIKE and row['task'] in EMBEDDED}
 
 def again_folder(out:Path # Of the study
                 )->Path: # In it

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['KINDS', 'SPECIAL', 'INVISIBLE', 'SIGNS', 'LATEX', 'MARKS', 'CUE', 'verifier', 'MONEY', 'DIGITS', 'PART', 'TRUTH',
-           'REASON', 'EXTRACTORS', 'OURS', 'EXTRACTOR_VERSIONS', 'AnswerKind', 'answer_kind', 'plain', 'after_mark',
-           'behind_cue', 'Verifier', 'serve', 'normalise', 'read_gold', 'Reading', 'strict', 'lenient',
+           'REASON', 'EXTRACTORS', 'OURS', 'EXTRACTOR_VERSIONS', 'ALIKE', 'AnswerKind', 'answer_kind', 'plain',
+           'after_mark', 'behind_cue', 'Verifier', 'serve', 'normalise', 'read_gold', 'Reading', 'strict', 'lenient',
            'reference_candidates', 'reference', 'math', 'marked_by', 'equal', 'mark']
 
 # %% ../../nbs/1_tasks/01_answers.ipynb #c4eb13f8
@@ -71,10 +71,10 @@ def plain(text:str # As generated
 
 def _bare(text:str)->str:
     "Without what stands around an answer: colon, quotes, brackets, final stop."
-    before, text = None, ' '.join(plain(text).split()).lstrip(':= ')
+    before, text = None, ' '.join(plain(text).split())
     while before != text:
         before = text
-        text = text.strip('"\'`*_“”‘’„«»‹›「」『』【】 ').removesuffix('.').removesuffix('。')
+        text = text.lstrip(':= ').strip('"\'`*_“”‘’„«»‹›「」『』【】 ').removesuffix('.').removesuffix('。')
         if pair := re.fullmatch(r'\(([^()]*)\)|\[([^\[\]]*)\]|\{([^{}]*)\}|\$([^$]*)\$', text): text = next(inner for inner in pair.groups() if inner is not None)
     return text
 
@@ -186,7 +186,8 @@ def _yesno(text:str)->str|None:
 def _text(answer:str)->str|None:
     quoted = re.fullmatch(r'(?:(?:the|this|string|words?|letters?|answer|text|phrase|name|result|is)\s+){0,4}["“«`]([^"“”«»`]+)["”»`](?:\s*[(,.;][^"“”«»`]*)?', ' '.join(plain(answer).split()), re.I)
     text = _bare(quoted[1] if quoted else answer)
-    return (text.replace(' ', '') if re.fullmatch(r'\w(?: \w){2,}', text) else text).casefold() or None
+    text = (text.replace(' ', '') if re.fullmatch(r'\w(?: \w){2,}', text) else text).casefold()
+    return text and (text if text == answer else _text(text)) or None  # its own normal form
 
 def normalise(answer:str, # An answer on its own, without the steps
               kind:AnswerKind, # How to read it
@@ -318,6 +319,8 @@ def math(text:str, # Any text
 EXTRACTORS = {'strict': strict, 'lenient': lenient, 'reference': reference, 'math': math}
 OURS = ('strict', 'lenient', 'reference') # Those that need nothing else installed
 EXTRACTOR_VERSIONS = {'strict': 2, 'lenient': 2, 'reference': 1, 'math': 1} # One more whenever a text may be read otherwise than before
+
+ALIKE = {('strict 1', 'strict 2')} # Before and now: what they read of the embedded tasks is the same, see `analysis/readings`
 
 def marked_by(extractor:str # Name
              )->Key: # Name and version, such as `strict 1`
