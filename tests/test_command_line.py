@@ -68,6 +68,15 @@ def test_predict_and_mark(finished, tmp_path):
     assert json.loads((tmp_path/'m.jsonl').read_text()) == dict(text='2 + 2 = 4. --> 4.0', gold='4', extra=1, answer='4', ok=True)
 
 
+def test_doctor_counts_and_says_so_in_its_status(tmp_path):
+    q = write(tmp_path/'q.jsonl', [dict(question=f'{i} + 1?', answer=i + 1, split='test' if i > 5 else 'train') for i in range(8)] + [dict(question='0 + 1?', answer=2)])
+    code, out, err = tried('doctor', '--questions', q, '--json')
+    found = {f['check']: f['count'] for f in json.loads(out)['found']}
+    assert code == 0 and found['the same question twice, two golds'] == 1 and found['rows that cannot be used'] == 0
+    assert tried('doctor', '--questions', q, '--strict')[0] == 1
+    assert tried('doctor', '--questions', tmp_path/'nowhere.csv')[0] == 2
+
+
 OWN = [dict(question=f'{i} + 1?', answer=i + 1) for i in range(20)]
 BAD = {
     'unknown task': (['--task', 'gsm9k'], None, 'is not known'),
@@ -194,7 +203,8 @@ OWN_QUESTIONS = '--questions q.jsonl --answer-kind number'.split()
 PRINTING = {
     'run': ['run', *SMALL, '--out', 'one'],
     'predict': 'predict one q.jsonl --out answers.jsonl'.split(),
-    'mark': 'mark --task svamp texts.jsonl --out marked.jsonl'.split(),
+    'mark': 'mark --answer-kind number texts.jsonl --out marked.jsonl'.split(),
+    'doctor': ['doctor', *OWN_QUESTIONS, '--annotations', 'said.jsonl', '--model', 'tiny'],
     'report': ['report', 'one'],
     'report of two': ['report', 'one', 'other', '--out', 'both.html'],
     'tasks': ['tasks'],

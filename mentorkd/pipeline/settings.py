@@ -167,7 +167,7 @@ def soft_form(s:Settings # Of the run
 # %% ../../nbs/5_pipeline/00_settings.ipynb #ab000002
 @dataclass(frozen=True)
 class Difference:
-    "Something that the authors' code does otherwise."
+    "A choice of the authors' code that is not ours; some are their paper's too."
     name: str # Of the switch
     what: str # It does
     settings: dict[str, object] # That turn it on

@@ -22,6 +22,7 @@ from ..pipeline.inputs import released_rows
 from ..distil.models import Backbone, encode
 from ..tasks.prompts import join
 from ..tasks.records import Example, InputError, Question, atomic_path, read_jsonl, write_jsonl
+from ..pipeline.report import PALETTE, styled
 from ..pipeline.settings import FOR_TORCH
 from .sizes import bench_config, random_model, step_work, tokenizer_of
 from ..distil.soft_labels import Form, label_tokens, make_soft_labels, open_soft_labels
@@ -233,6 +234,7 @@ def as_table(r:dict # What `bench` returned
         f"  matrix products: {m['ceiling']['bfloat16']/1e9:.0f} GFLOP/s in bfloat16, {m['ceiling']['float32']/1e9:.0f} in float32", '',
         f"  train_ratio {r['train_ratio']:.2f} (topk {r['train_ratio_topk']:.2f})   job_ratio {r['job_ratio']:.2f}   memory_ratio {r['memory_ratio']:.2f}   sampling_ratio {r['sampling_ratio']:.2f} ({r['sampling_engine']})   ceiling_share {r['ceiling_share']:.2f}"])
 
+@styled
 def plot(r:dict, # What `bench` returned
         ): # A matplotlib figure
     "Speeds and memory, ours beside the reference's."
@@ -242,7 +244,7 @@ def plot(r:dict, # What `bench` returned
               'peak memory, GB': {'reference': m['train reference']['peak_bytes']/1e9, 'hidden': m['train hidden']['peak_bytes']/1e9, 'top-k': m['train topk']['peak_bytes']/1e9},
               'sampling, tokens a second': {s.removeprefix('sample '): x['tokens_per_second'] for s, x in m.items() if s.startswith('sample')}}
     for ax, (title, bars) in zip(figure.subplots(1, 3), panels.items()):
-        drawn = ax.bar(list(bars), list(bars.values()), color=['#999999', '#1f77b4', '#2ca02c'])
+        drawn = ax.bar(list(bars), list(bars.values()), color=[PALETTE[6], PALETTE[0], PALETTE[2]][:len(bars)])
         ax.bar_label(drawn, fmt='%.3g'); ax.set_title(title, fontsize=10); ax.spines[['top', 'right']].set_visible(False); ax.margins(y=.15)
     return figure
 

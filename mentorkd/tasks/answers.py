@@ -160,7 +160,7 @@ def _expression(text:str)->str|None:
 MONEY = r'(?:(?:US|AU?|CA?|HK|NZ|S|R)?\$|[€£¥₹₽₩₺₫₴₦₱฿]|(?:Rs\.?|USD|EUR|GBP|INR)\s?)'
 DIGITS = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?|\d{1,3}(?:'\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3})+,\d{1,2}|\d+(?:\.\d+)?|\.\d+"
 
-PART = re.compile(r'\b(?:hundreds?|thousands?|[mb]illions?|trillions?|dozens?|lakhs?|crores?|half|halves|thirds|fifths|squared|cubed|factorial|roots?|twice|double|at least|at most|up to|between|(?:more|less|fewer|greater) than|and (?:a|an|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b)', re.I)  # of more than a number
+PART = re.compile(r'\b(?:hundreds?|thousands?|[mb]illions?|trillions?|dozens?|lakhs?|crores?|half|halves|thirds|fifths|squared|cubed|factorial|roots?|twice|double|at least|at most|up to|between|(?:more|less|fewer|greater) than(?=\s+\S?\d)|and (?:a|an|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b)', re.I)  # of more than a number
 
 def _number(text:str)->str|None:
     found = re.fullmatch(rf'([-+]?){MONEY}?([-+]?)({DIGITS})([eE][-+]?\d\d?)?(?:\s?[%$€£¥₹₽₩₺₫₴₦₱฿]|((?:\s[^\W\d]+(?:\^?[23])?[.]?){{1,3}}))?', text)
@@ -231,8 +231,8 @@ def strict(text:str, # Rationale, mark and answer
 
 # %% ../../nbs/1_tasks/01_answers.ipynb #3a08b085
 def _sentences(text:str)->list[str]:
-    "Split where a capital follows a stop."
-    return re.split(r'(?<=[.!?])(?<!\b[Rr]s\.)(?<!\bapprox\.)\s+(?=[^a-z\s])|(?<=[。！？])|\s+(?=(?:Therefore|Thus|Hence|So)\b)', text.strip())
+    "Split at line ends, and where a capital follows a stop."
+    return re.split(r'(?<=[.!?])(?<!\b[Rr]s\.)(?<!\bapprox\.)\s+(?=[^a-z\s])|(?<=[。！？])|\s*\n+\s*|\s+(?=(?:Therefore|Thus|Hence|So)\b)', text.strip())
 
 REASON = re.compile(r"\b(?:not|nor|neither|never|instead of|rather than|because|since|which|where|given|as opposed to)\b|\b\w+n['’]t\b", re.I)
 
@@ -242,8 +242,9 @@ def _one_number(span:str)->str|None:
     if equals and not re.search(r'=.*[^\W\d_]|\d.*\b(?:or|and)\b', left): span = right
     words = [w.strip(',;:?"\'“”‘’()[]{}*_~≈`').rstrip('.,') for w in span.split()]
     at = [i for i, w in enumerate(words) if re.search(r'\d', w) and not re.fullmatch(r'[^\W\d]{1,4}\^?[23]', w)]
-    if len(at) != 1 or PART.search(span) or any(re.fullmatch(r'[-+*/^×÷±<>≤≥√]', w) for w in words[max(0, at[0] - 1):at[0] + 2]): return None
-    return _number(words[at[0]])
+    found = {_number(words[i]) for i in at}
+    if len(found) != 1 or PART.search(span) or any(re.fullmatch(r'[-+*/^×÷±<>≤≥√]', w) for i in at for w in words[max(0, i - 1):i + 2]): return None
+    return found.pop()
 
 def _one_choice(span:str, letters:str)->str|None:
     if re.search(rf'\b(?:or|and)\s+(?:option |choice )?\(?[{letters}](?![\w\'])', span): return None
