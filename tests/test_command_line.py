@@ -77,6 +77,12 @@ def test_doctor_counts_and_says_so_in_its_status(tmp_path):
     assert tried('doctor', '--questions', tmp_path/'nowhere.csv')[0] == 2
 
 
+def test_a_console_without_greek_gets_words(tmp_path, monkeypatch):
+    monkeypatch.setenv('PYTHONIOENCODING', 'ascii')
+    done = mentorkd('methods', cwd=tmp_path)
+    assert done.returncode == 0 and 'lambda = 1' in done.stdout, done.stderr
+
+
 OWN = [dict(question=f'{i} + 1?', answer=i + 1) for i in range(20)]
 BAD = {
     'unknown task': (['--task', 'gsm9k'], None, 'is not known'),

@@ -15,7 +15,7 @@ from ..tasks.answers import KINDS
 from ..tasks.records import FULL, InputError, unwritten
 from ..pipeline.settings import BEHAVIOURS, CHOICES, FOR_TORCH, PRESETS, PlanSettings, Settings
 from ..tasks.tasks import EMBEDDED, TASKS
-from .terminal import Lines, Parser, as_json, draws, fitted
+from .terminal import Lines, Parser, as_json, draws, fitted, spell
 
 # %% ../../nbs/8_cli/01_cli.ipynb #7b1f74b4
 def add_settings(parser:argparse.ArgumentParser, # Of a command
@@ -333,6 +333,7 @@ def main(argv:list[str]|None=None # Words of the command line
         )->None: # Exits with another code than 0 when something was wrong
     "Run a command; bad input is one message and exit code 2."
     for name, value in FOR_TORCH.items(): os.environ.setdefault(name, value)
+    spell(sys.stdout, sys.stderr)
     try:
         try: code = _ended(argv)
         finally: sys.stdout.flush()
