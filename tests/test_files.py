@@ -347,3 +347,18 @@ def test_cases_from_the_field():
     assert all(a.rationale and '<<' not in a.rationale for a in read_asked(files['gsm8k']))
     for name, message in dict(list_text='row 1', conflict='rows 1 and 2', surrogate='row 1').items():
         with pytest.raises(InputError, match=message): load_questions(files[name], KINDS['text'] if name == 'list_text' else None)
+
+
+def test_several_golds_are_accepted_where_asked(tmp_path):
+    rows = [dict(question=f'Name a number next to {i}.', answer=[i - 1, i + 1], split='test' if i > 6 else 'train') for i in range(1, 9)]
+    file = tmp_path/'q.jsonl'
+    file.write_text('\n'.join(map(json.dumps, rows)))
+    with pytest.raises(InputError, match='--any-of accepts each'): load_questions(file)
+    found = load_questions(file, columns=Columns(any_of=True))
+    assert found.task.kind.name == 'number' and [(q.answer, q.also) for q in found.questions[:2]] == [('0', ('2',)), ('1', ('3',))]
+    table = tmp_path/'q.csv'
+    table.write_text('question,answer\n' + '\n'.join(f'Next to {i}?,{i - 1}|{i + 1}' for i in range(1, 9)))
+    assert load_questions(table, columns=Columns(any_of=True)).questions[0].also == ('2',)
+    for wrong in ([], {'a': 1}, [None], ['x', 1]):
+        file.write_text('\n'.join(json.dumps(r | dict(answer=wrong)) for r in rows))
+        with pytest.raises(InputError, match='row 1'): load_questions(file, KINDS['number'], columns=Columns(any_of=True))

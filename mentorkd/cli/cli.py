@@ -74,10 +74,10 @@ def _with_teachers(add)->None:
     of = (('--task', dict(help="Questions of a task, or")), ('--questions', dict(metavar='FILE', help="your own: a table, JSON, parquet, a saved data set, or hub:owner/name")),
           ('--answer-kind', dict(help="Of your own: number, choice, yesno or text (what all answers can be read as)")),
           ('--question-column', dict(metavar='NAME', help="Of your own: what is asked, where its column has no usual name")), ('--answer-column', dict(metavar='NAME', help="The same of the gold answer")),
-          ('--choices-column', dict(metavar='NAME', help="The same of the options of a choice")), ('--conflicts', dict(default='refuse', help="Of your own with two golds: refuse the file, or drop their rows (refuse)")))
+          ('--choices-column', dict(metavar='NAME', help="The same of the options of a choice")), ('--any-of', dict(action='store_true', help="Rows of your own may have several gold answers, each of which is accepted")), ('--conflicts', dict(default='refuse', help="Of your own with two golds: refuse the file, or drop their rows (refuse)")))
     read_by = ('--extractor', dict(default='strict', help="How answers are read: strict, lenient, reference or math (strict)"))
     add('doctor', "What is wrong with questions, annotations and a tokenizer, before money or training.", *of[:-1], ('--annotations', dict(metavar='FILE', help="Rationales that are to be learned from, as of run")), ('--model', dict(metavar='X', help="Whose tokenizer is to carry the texts: tiny, a folder or a Hugging Face name")),
-        ('--max-length', dict(type=int, default=512, metavar='N', help="Tokens of a question or a label (512)")), ('--strict', dict(action='store_true', help="Exit with 1 where a check found something")), read_by)
+        ('--max-length', dict(type=int, default=512, metavar='N', help="Tokens of a question or a label (512)")), ('--strict', dict(action='store_true', help="Exit with 1 where a check found something")), ('--page', dict(metavar='FILE', help="Write a page of HTML")), read_by)
     asked = (*of, ('--split', dict(default='train', metavar='S', help="Which of them: train, dev, test, several with commas, or all; a run learns from train, and asks test once to score the teacher; a run that chooses weights on test learns from dev too (train)")), ('--teacher', dict(required=True, metavar='openai:MODEL', help="As the endpoint names it; OPENAI_BASE_URL and OPENAI_API_KEY say where")),
         ('--n', dict(type=int, default=6, help="Samples a question (6)")), ('--max-tokens', dict(type=int, default=512, help="Of a rationale (512)")), ('--answer-tokens', dict(type=int, default=32, help="Of the answer; a model that thinks unseen needs more (32)")),
         ('--temperature', dict(type=float, default=.7, help="Of the sampling (0.7)")), ('--endpoint', dict(default='chat', help="chat or completions, the older one (chat)")), ('--shots', dict(metavar='FILE', help="Worked examples before each question: question, rationale, answer")), ('--allow-http', dict(action='store_true', help="Plain http to another machine")),
@@ -134,12 +134,13 @@ def _mark(texts:str, task:str|None, answer_kind:str|None, out:str, extractor:str
     done = mark_file(replace(find_task(task).kind if task else kind_of(answer_kind), tolerance=tolerance), texts, out, extractor)
     return f"{done}\n{out}", asdict(done) | dict(marks=done.texts, out=out)
 
-def _doctor(task:str|None, questions:str|None, annotations:str|None, model:str|None, extractor:str, max_length:int, strict:bool, answer_kind:str|None, question_column:str|None, answer_column:str|None, choices_column:str|None)->Told:
+def _doctor(task:str|None, questions:str|None, annotations:str|None, model:str|None, extractor:str, max_length:int, strict:bool, page:str|None, answer_kind:str|None, question_column:str|None, answer_column:str|None, choices_column:str|None, any_of:bool)->Told:
     from mentorkd.pipeline.doctor import examine
     from mentorkd.tasks.answers import answer_kind as kind_of
     from mentorkd.tasks.files import Columns
-    found = examine(questions, task, answer_kind and kind_of(answer_kind), annotations, model, extractor, max_length, Columns(question_column, answer_column, choices_column))
-    return str(found), dict(name=found.name, kind=found.kind.name, ill=len(found.ill), failed=len(found.ill)*strict, found=[asdict(f) for f in found.found])
+    found = examine(questions, task, answer_kind and kind_of(answer_kind), annotations, model, extractor, max_length, Columns(question_column, answer_column, choices_column, any_of))
+    if page: found.save(page)
+    return f'{found}' + f'\n\n{page}'*bool(page), dict(name=found.name, kind=found.kind.name, ill=len(found.ill), failed=len(found.ill)*strict, found=[asdict(f) for f in found.found])
 
 def _report(runs:list[str], out:str|None)->Told:
     from mentorkd.pipeline.report import as_text, read_report, read_runs, write_page, write_runs
@@ -162,14 +163,14 @@ def _methods()->Told:
     return '\n'.join(["--method", *(f"  {m.name:<20} {m.note}" for m in METHODS.values()), '', "--behaviour reference, or one by one", *differences, '', f"  and, with the paper's text, {' '.join(_option(k, v) for k, v in BEHAVIOURS['reference'].items() if k not in CODE)}"]), dict(methods=[dict(name=m.name, note=m.note) for m in METHODS.values()], differences=[asdict(d) for d in DIFFERENCES.values()])
 
 # %% ../../nbs/8_cli/01_cli.ipynb #7e9fa94f
-OF_QUESTIONS = ('answer_kind', 'question_column', 'answer_column', 'choices_column', 'conflicts')
+OF_QUESTIONS = ('answer_kind', 'question_column', 'answer_column', 'choices_column', 'any_of', 'conflicts')
 
-def _questions(task, questions, seed=1, answer_kind=None, question_column=None, answer_column=None, choices_column=None, conflicts='refuse'):
+def _questions(task, questions, seed=1, answer_kind=None, question_column=None, answer_column=None, choices_column=None, any_of=False, conflicts='refuse'):
     from mentorkd.tasks.files import Columns
     from mentorkd.tasks.tasks import answer_kind as kind_of, load_questions, load_task
     if bool(task) == bool(questions): raise InputError(f"--task {task}, --questions {questions}", "One of them says what is asked", "Give --task or --questions")
     if not questions: return load_task(task)
-    columns = Columns(question_column, answer_column, choices_column)
+    columns = Columns(question_column, answer_column, choices_column, any_of)
     return load_questions(questions, answer_kind and kind_of(answer_kind), seed, columns=columns, conflicts=conflicts)
 
 def _asked(task, questions, teacher, seed, split, **how):

@@ -7,14 +7,16 @@ __all__ = ['Found', 'some', 'nearest', 'of_questions', 'questions_for', 'of_size
            'in_short', 'examine']
 
 # %% ../../nbs/5_pipeline/09_doctor.ipynb #e0b35b36
+import html
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from ..tasks.answers import MARKS, AnswerKind, mark
 from ..tasks.files import Asked, Columns, choices_in, guess_kind, read_asked
 from ..tasks.prompts import join
-from ..tasks.records import InputError, Question, question_ids
+from ..tasks.records import InputError, Question, atomic_path, question_ids
+from .report import html_page, html_table
 from .inputs import released_rows
 from ..tasks.tasks import PAPER, NotHere, TaskData, gold_of, load_task
 from ..teacher.journal import recording
@@ -157,8 +159,12 @@ class Diagnosis:
     def short(self)->str|None: # None where nothing was found
         "A line for the start of a run."
         return f"{self.name}: {'; '.join(f'{f.check} ({f.count})' for f in self.ill)} (mentorkd doctor says more)" if self.ill else None
+    def save(self, path:str|Path # HTML file
+            )->Path: # The same
+        "Write a page."
+        with atomic_path(path) as tmp: tmp.write_text(html_page(f'{self.name}: what was found', f'<h1>{html.escape(self.name)}</h1><p>Answers read as {self.kind.name}: {len(self.ill)} of {len(self.found)} checks found something.</p>{self._repr_html_()}'), encoding='utf-8')
+        return Path(path)
     def _repr_html_(self)->str:
-        from mentorkd.pipeline.report import html_table
         return html_table(['check', 'found', 'of', 'for example', 'what to do'], [[f.check, f.count, f.of, ' · '.join(f.examples), f.mend if f.count else ''] for f in self.found])
 
 def _questions(path, kind, columns)->tuple[list[Question], AnswerKind, list[Found]]:
@@ -168,7 +174,7 @@ def _questions(path, kind, columns)->tuple[list[Question], AnswerKind, list[Foun
         try: good.append(gold_of(f'row {i}', a, kind))
         except InputError as e: bad.append(str(e))
     ids = question_ids(q.question for q in good)
-    questions = [Question(q.id or i, q.question, q.answer, q.split) for q, i in zip(good, ids)]
+    questions = [replace(q, id=q.id or i) for q, i in zip(good, ids)]
     return questions, kind, [some('rows that cannot be used', bad, len(asked), "Mend the rows, or give another --answer-kind")]
 
 def _released(task:str)->list[dict]:

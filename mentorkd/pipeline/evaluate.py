@@ -10,7 +10,8 @@ __all__ = ['CLAIMS', 'Accuracy', 'as_p', 'accuracy', 'Paired', 'compare', 'by_ex
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Self
-from ..tasks.answers import OURS, AnswerKind, mark
+from ..tasks.answers import OURS, AnswerKind
+from ..writers.attempts import mark_text
 from ..tasks.records import Attempt, InputError, Question
 
 # %% ../../nbs/5_pipeline/02_evaluate.ipynb #9200a854
@@ -66,8 +67,8 @@ def by_extractor(attempts:list[Attempt], # With their raw texts
                  kind:AnswerKind, # Of the answers
                 )->dict[str, Accuracy]: # Extractor → accuracy
     "The same texts marked strictly, leniently and as the reference does."
-    gold = {q.id: q.answer for q in questions}
-    return {how: accuracy(mark(a.text, gold[a.id], kind, how)[1] for a in attempts) for how in OURS}
+    of = {q.id: q for q in questions}
+    return {how: accuracy(mark_text(of[a.id], a.text, kind, a.source, 0, how).ok for a in attempts) for how in OURS}
 
 # %% ../../nbs/5_pipeline/02_evaluate.ipynb #10e0002a
 @dataclass(frozen=True)

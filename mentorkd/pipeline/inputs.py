@@ -37,7 +37,7 @@ def load_data(s:Settings # Of the run
 def columns_of(s:Settings # Of the run
               )->Columns: # Of its questions
     "The columns that were named."
-    return Columns(s.question_column, s.answer_column, s.choices_column)
+    return Columns(s.question_column, s.answer_column, s.choices_column, s.any_of)
 
 def share_of(questions:list[Question], # Of train
              ratio:float, # 0 to 1

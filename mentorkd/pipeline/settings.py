@@ -29,6 +29,7 @@ class Settings:
     question_column: str|None = field(default=None, metadata={SINCE: '0.2'}) # Of your own questions: what is asked, where its column has no usual name
     answer_column: str|None = field(default=None, metadata={SINCE: '0.2'}) # The same of the gold answer
     choices_column: str|None = field(default=None, metadata={SINCE: '0.2'}) # The same of the options of a choice
+    any_of: bool = field(default=False, metadata={SINCE: '0.2'}) # A row may have several gold answers, in a list or parted by bars, each of which is accepted
     conflicts: str = field(default='refuse', metadata={SINCE: '0.2'}) # Of your own questions with two golds: refuse the file, or drop their rows
     drop_leaks: bool = False # Take train questions out that also stand in test
     preset: str = 'tiny' # Sizes with their settings: tiny, small or xl

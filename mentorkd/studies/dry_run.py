@@ -58,7 +58,7 @@ def handful(s:Settings, # Of a run
     return dict(questions=str(there/'questions.jsonl'), answer_kind=load_data(s).task.kind.name, annotations=str(there/'said.jsonl')) | dict.fromkeys(COLUMNS)
 
 COLUMNS = ('question_column', 'answer_column', 'choices_column')
-OF = ('task', 'questions', 'answer_kind', *COLUMNS, 'conflicts', 'drop_leaks', 'golds', 'teacher', 'annotations', 'teacher_samples', 'extractor')
+OF = ('task', 'questions', 'answer_kind', *COLUMNS, 'any_of', 'conflicts', 'tolerance', 'drop_leaks', 'golds', 'teacher', 'annotations', 'teacher_samples', 'extractor')
 
 # %% ../../nbs/6_studies/10_dry_run.ipynb #11f0d013
 def shortened(s:Settings, # Of a run

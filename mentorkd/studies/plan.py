@@ -100,7 +100,7 @@ def made_by(s:Settings # Of a run
         vanilla=(s.baseline and m.data not in (of_teacher, None), plain), student=(m.data, mine), mentor_test=(own or needed and s.mentor_checkpoint, mentor), vanilla_test=(s.baseline and m.data not in (of_teacher, None), plain), student_test=(m.data, mine))
     return {n: name for n, (made, name) in there.items() if made}
 
-DATA = ('task', 'questions', 'answer_kind', 'question_column', 'answer_column', 'choices_column', 'conflicts', 'drop_leaks', 'golds', 'ratio', 'seed', 'teacher', 'annotations', 'teacher_samples', 'teacher_draw', 'extractor', 'mentor_samples', 'mentor_questions', 'select') # Settings on which sizes depend
+DATA = ('task', 'questions', 'answer_kind', 'question_column', 'answer_column', 'choices_column', 'any_of', 'conflicts', 'tolerance', 'train_on_cut', 'drop_leaks', 'golds', 'ratio', 'seed', 'teacher', 'annotations', 'teacher_samples', 'teacher_draw', 'extractor', 'mentor_samples', 'mentor_questions', 'select') # Settings on which sizes depend
 
 def sizes(s:Settings # Of a run
          )->dict: # Questions, rows, lengths

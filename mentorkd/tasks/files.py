@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['LETTERS', 'USUAL', 'steps_and_answer', 'Options', 'options_in', 'choices_in', 'with_options', 'letter_of', 'Columns',
-           'find_columns', 'Asked', 'read_asked', 'guess_kind']
+           'find_columns', 'Asked', 'read_asked', 'golds_in', 'guess_kind']
 
 # %% ../../nbs/1_tasks/04_files.ipynb #f11e0003
 import ast, re, reprlib
@@ -115,6 +115,7 @@ class Columns:
     question: str|None = None # What is asked
     answer: str|None = None # The gold answer
     choices: str|None = None # Its options
+    any_of: bool = False # May a row have several gold answers, in a list or parted by bars, each of which is accepted?
 
 USUAL = dict(question=('question', 'problem', 'input', 'query', 'prompt', 'questionstem'),
              answer=('answer', 'target', 'gold', 'answerkey', 'correct', 'label'),
@@ -129,7 +130,7 @@ def find_columns(path:str|Path, # Named in the message
                 )->dict[str, str|None]: # question, answer, choices, rationale, id and split as they stand in the file
     "Which columns hold what; None where there is none."
     names, there = found_in(rows)
-    given = {what: (name,) for what, name in vars(columns).items() if name}
+    given = {what: (name,) for what, name in vars(columns).items() if name and what in USUAL}
     at = {what: column(names, usual) for what, usual in (USUAL | given).items()}
     if at['question'] == 'question': at |= dict(id='id', split='split')  # a file that says all in small letters
     needs = [*given, 'question', *(['answer'] if answered and not at['rationale'] else [])]
@@ -160,7 +161,8 @@ def read_asked(path:str|Path, # As `read_rows` takes it
     rows = read_rows(path)
     at = find_columns(path, rows, columns, answered)
     asked = [_asked(f"{path}, row {i}", row, at) for i, row in enumerate(rows, 1)]
-    if answered: _check_answers(path, asked, at)
+    if columns.any_of: asked = [replace(a, answer=[*map(str.strip, a.answer.split('|'))]) if isinstance(a.answer, str) and '|' in a.answer else a for a in asked]
+    if answered: _check_answers(path, asked, at, columns.any_of)
     return [_chosen(f"{path}, row {i}", a, at, answered) for i, a in enumerate(asked, 1)] if choose else asked
 
 def _asked(where:str, row:dict, at:dict[str, str|None])->Asked:
@@ -174,14 +176,19 @@ def _asked(where:str, row:dict, at:dict[str, str|None])->Asked:
         rationale, answer = rationale if at['answer'] and rationale else parted[0], parted[1]
     return Asked(text, answer, rationale, row, word_or_none(row.get(at['id'])), row.get(at['split']) or 'train')
 
-def _check_answers(path:str|Path, asked:list[Asked], at:dict[str, str|None])->None:
+def golds_in(answer:object # As the file has it
+            )->list: # One or several
+    "The gold answers of a row."
+    return answer if isinstance(answer, list) else [answer]
+
+def _check_answers(path:str|Path, asked:list[Asked], at:dict[str, str|None], any_of:bool)->None:
     for i, a in enumerate(asked, 1):
         if a.answer is None and at['answer'] is None:
             raise InputError(f"{path}, row {i}: no field answer, nor a box around one in {at['rationale']}",
                              "Every row needs it", "Add a column answer, or say which it is: --answer-column NAME")
-        if isinstance(a.answer, (list, dict)):
+        if isinstance(a.answer, dict) or isinstance(a.answer, list) and not (any_of and a.answer):
             raise InputError(f"{path}, row {i}: the answer reads {reprlib.repr(a.answer)}",
-                             "An attempt is compared with one answer, not with several", "Give each row one answer, or remove the row")
+                             "An attempt is compared with one answer, not with several", "Give each row one answer, or remove the row; --any-of accepts each answer of a list")
 
 def _chosen(where:str, asked:Asked, at:dict[str, str|None], answered:bool)->Asked:
     "With the options of its row, where it has some."
@@ -200,7 +207,7 @@ def guess_kind(asked:list[Asked] # With their golds
     choice = replace(KINDS['choice'], letters=''.join(shown) or KINDS['choice'].letters)
     if any(a.letters for a in asked): return choice
     kinds = (KINDS['yesno'], KINDS['number'], choice)
-    return next((k for k in kinds if all(_reads(a.answer, k) for a in asked)), KINDS['text'])
+    return next((k for k in kinds if all(_reads(g, k) for a in asked for g in golds_in(a.answer))), KINDS['text'])
 
 def _reads(answer:object, kind:AnswerKind)->bool:
     try: return read_gold(answer, kind) is not None

@@ -13,7 +13,7 @@ import csv, errno, gzip, hashlib, io, json, math, os, re, reprlib, tempfile, zli
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -91,6 +91,8 @@ class Question:
     question: str # The text that a model sees
     answer: str # Gold answer in the normal form of its kind
     split: str = 'train' # `train`, `dev` or `test`
+    also: tuple[str, ...] = field(default=(), metadata={SINCE: '0.2'}) # Other gold answers that are accepted
+    def __post_init__(self): object.__setattr__(self, 'also', tuple(self.also))  # a list, as JSON has it
 
 # %% ../../nbs/1_tasks/00_records.ipynb #cc9e1625
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 from .answers import KINDS, AnswerKind, answer_kind, read_gold
-from .files import Asked, Columns, choices_in, guess_kind, read_asked
+from .files import Asked, Columns, choices_in, golds_in, guess_kind, read_asked
 from .records import InputError, Question, name_of, question_ids
 from .worlds import WORLDS, problems
 
@@ -258,9 +258,9 @@ def gold_of(where:str, # Named in the message
     "A row whose gold can be reached."
     if asked.split not in ('train', 'dev', 'test'):
         raise InputError(f"{where}: split {asked.split!r}", "It decides what is trained on", "Use train, dev or test")
-    gold = read_gold(asked.answer, kind, f"{where}: the answer")
+    gold, *also = [read_gold(g, kind, f"{where}: the answer") for g in golds_in(asked.answer)]
     if kind.name == 'choice': _check_choice(where, gold, choices_in(asked.question))
-    return Question(asked.id or '', asked.question, gold, asked.split)
+    return Question(asked.id or '', asked.question, gold, asked.split, tuple(also))
 
 def _check_choice(where:str, gold:str, letters:str)->None:
     if len(letters) < 2:

@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from ..tasks.answers import SPECIAL, AnswerKind, mark, read_gold
+from ..tasks.answers import SPECIAL, AnswerKind, equal, mark, read_gold
 from .generators import Generator
 from ..tasks.prompts import apart, join, steps
 from ..tasks.records import Attempt, Example, InputError, Question, read_rows, text_or_none, word_or_none, write_jsonl
@@ -29,6 +29,7 @@ def mark_text(q:Question, # With its gold
     said, thinking = apart(text)
     said = SPECIAL.sub('', said)
     answer, ok, reason = mark(said, q.answer, kind, extractor)
+    if not ok and any(equal(answer, g, kind, extractor) for g in q.also): ok, reason = True, None
     return Attempt(q.id, sample, source, steps(said), said, answer, ok, reason, thinking or None, getattr(text, 'finish', None))
 
 # %% ../../nbs/2_writers/01_attempts.ipynb #45377ab9
@@ -116,7 +117,8 @@ def examples(attempts:Iterable[Attempt], # Correct ones
             )->list[Example]: # One an attempt
     "Prompt and label of each attempt; the label ends in gold, so that all labels have one form."
     by_id = {q.id: q for q in questions}
-    return [Example(a.id, by_id[a.id].question, join(a.rationale, by_id[a.id].answer, style), a.source) for a in attempts]
+    gold = lambda a, q: a.answer if a.answer in q.also else q.answer  # of several that are accepted, the one that the rationale leads to
+    return [Example(a.id, q.question, join(a.rationale, gold(a, q), style), a.source) for a in attempts for q in [by_id[a.id]]]
 
 # %% ../../nbs/2_writers/01_attempts.ipynb #f5dad4aa
 def yields(attempts:list[Attempt], # Marked
