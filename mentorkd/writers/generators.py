@@ -48,7 +48,8 @@ class ScriptedTeacher:
 def finish_of(row:dict # Of somebody's file
              )->str|None: # `stop`, `length`, …; None where it says nothing
     "How a row's text ended, under any of the usual names."
-    if any('rationale cut' in what for what in row.get('lacks') or ()): return 'length'  # as annotate writes it
+    lacks = row.get('lacks')
+    if isinstance(lacks, list) and any(isinstance(w, str) and 'rationale cut' in w for w in lacks): return 'length'  # as annotate writes it
     return next((row[k] for k in ('cut', 'finish_reason', 'finish', 'stop_reason') if isinstance(row.get(k), str)), None)
 
 class Recorded:
