@@ -7,6 +7,7 @@ __all__ = ['FEW', 'COLUMNS', 'OF', 'narrow', 'stand_in', 'handful', 'shortened',
 
 # %% ../../nbs/6_studies/10_dry_run.ipynb #11f0d004
 import tempfile
+from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from transformers import PretrainedConfig, PreTrainedTokenizerBase, T5Config
@@ -51,8 +52,9 @@ def handful(s:Settings, # Of a run
         data, n = load_data(s), max(2, s.teacher_samples)
         train, test = data.split('train')[:40], data.split('test')[:FEW['test']]
         said = [dict(id=q.id, rationale=f'It is {q.answer}.', answer=q.answer) for q in train + test for _ in range(n)] if paid(s) else [asdict(a) for who, qs in zip(teachers(s), (train, test)) for a in ask(who, qs, data.task.kind, 'teacher', n, extractor=s.extractor) if a.answer is not None]
-        right = [q for q in train if sum(a['id'] == q.id and a.get('ok', True) for a in said) > 1][:FEW['train']]
-        if not right: raise InputError(f"The teacher got none of the first {len(train)} questions right twice", "Nothing could be learned from it", "Look at its answers")
+        times = Counter(a['id'] for a in said if a.get('ok', True))
+        right = sorted((q for q in train if times[q.id]), key=lambda q: -min(2, times[q.id]))[:FEW['train']]  # MCC-KD needs two of a question
+        if not right: raise InputError(f"The teacher got none of the first {len(train)} questions right", "Nothing could be learned from it", "Look at its answers")
         write_jsonl(there/'questions.jsonl', right + data.split('dev')[:FEW['dev']] + test)
         write_jsonl(there/'said.jsonl', said)
     return dict(questions=str(there/'questions.jsonl'), answer_kind=load_data(s).task.kind.name, annotations=str(there/'said.jsonl')) | dict.fromkeys(COLUMNS)
