@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from ..tasks.answers import MARKS, AnswerKind, mark
-from ..tasks.files import Asked, Columns, choices_in, guess_kind, read_asked
+from ..tasks.files import Columns, choices_in, guess_kind, read_asked
 from ..tasks.prompts import join
 from ..tasks.records import InputError, Question, atomic_path, question_ids
 from .report import html_page, html_table
@@ -78,13 +78,21 @@ def of_questions(questions:list[Question], # Of all splits
     known = [(q, c) for q in questions if (c := computed_gold(q.question)) is not None]
     unread = [q for q in questions for style in MARKS if mark(join('So it is.', q.answer, style), q.answer, kind)[0] is None]
     hidden = [q for q in questions if kind.name == 'choice' and len(choices_in(q.question)) < 2]
-    return [some('the same question twice, one gold', (t for t, g in golds.items() if len(g) == 1), len(by_text), "Remove one of the two rows"),
-        some('the same question twice, two golds', (f"{' and '.join(g)}: {t}" for t, g in golds.items() if len(g) > 1), len(by_text), "Mend the wrong one, or drop both with --conflicts drop"),
-        some('test questions that stand in train', (plain(q) for q in test if plain(q) in learned), len(test), "Take them out of train (--drop-leaks, for a task of the paper)"),
-        *([some('test questions with a near one in train', (f'{s:.0%}: {t} | {o}' for s, t, o in close), len(test), "See whether a good score would say anything of other questions")] if near else []),
-        some('golds that the question contradicts', (f'{q.answer}, computed {c}: {q.question}' for q, c in known if c != q.answer), len(known), "Mend the gold"),
-        some('choices without options in the question', (f'{q.answer}: {q.question}' for q in hidden), len(questions), "Write them into the question, or name their column with --choices-column"),
-        some('labels whose own answer is not read', (f'{q.answer}: {q.question}' for q in unread), len(questions)*len(MARKS), "Mend the gold, or give another --answer-kind")]
+    return [
+        some('the same question twice, one gold', (t for t, g in golds.items() if len(g) == 1), len(by_text),
+             "Remove one of the two rows"),
+        some('the same question twice, two golds', (f"{' and '.join(g)}: {t}" for t, g in golds.items() if len(g) > 1), len(by_text),
+             "Mend the wrong one, or drop both with --conflicts drop"),
+        some('test questions that stand in train', (plain(q) for q in test if plain(q) in learned), len(test),
+             "Take them out of train (--drop-leaks, for a task of the paper)"),
+        *([some('test questions with a near one in train', (f'{s:.0%}: {t} | {o}' for s, t, o in close), len(test),
+             "See whether a good score would say anything of other questions")] if near else []),
+        some('golds that the question contradicts', (f'{q.answer}, computed {c}: {q.question}' for q, c in known if c != q.answer), len(known),
+             "Mend the gold"),
+        some('choices without options in the question', (f'{q.answer}: {q.question}' for q in hidden), len(questions),
+             "Write them into the question, or name their column with --choices-column"),
+        some('labels whose own answer is not read', (f'{q.answer}: {q.question}' for q in unread), len(questions)*len(MARKS),
+             "Mend the gold, or give another --answer-kind")]
 
 # %% ../../nbs/5_pipeline/09_doctor.ipynb #f66e40eb
 def questions_for(effect:float=.05, # Difference of accuracies, 0 to 1
@@ -115,16 +123,27 @@ def of_annotations(teacher:Recorded, # Such as `recording` reads from a file
     rows, kept = len(teacher.rows) + teacher.left_out, trainable(said)
     against = [(a, f) for a in kept for f in [faults(text[a.id], a.rationale, a.answer, kind)] if f]
     answered = {a.id for a in kept}
-    return [Found('rows without a rationale that is a text', teacher.left_out, rows, (), "Fill the column or remove the rows; they are left out"),
-        Found('rows of no question here', teacher.strangers(questions), rows, (), "See that question texts or ids are the same in both files"),
-        some('annotations with another answer than gold', (f'{a.reason}: {text[a.id]}' for a in said if not a.ok and a.answer is not None), len(said), "They are left out, as the method wants it; look whether the gold or the answer is wrong"),
-        some('annotations in which no answer is read', (f'{a.reason}: {text[a.id]}' for a in said if a.answer is None), len(said), "Another --extractor may read them"),
-        some('annotations that ended early', (f'{a.cut}: …{a.text[-60:]}' for a in said if a.cut), len(said), "Ask again with a larger limit; they are left out (--train-on-cut keeps them)"),
-        some('annotations with thinking in them', (a.thinking for a in said if a.thinking), len(said), "It is taken off and kept apart"),
-        some('rationales with an arrow in their midst', (a.rationale for a in said if MARKS['arrow'] in a.rationale), len(said), "The last mark counts, so that the label can be read; look whether the steps end there"),
-        some('correct ones without steps', (text[a.id] for a in said if a.ok and not a.rationale.strip()), len(said), "They are left out: there is nothing to learn from"),
-        some('correct ones with a step that does not hold', (f"{f[0].check}: {' '.join(str(v) for k, v in vars(f[0]).items() if k != 'check')}" for _, f in against), len(kept), "--faithful leaves them out"),
-        some('train questions without a usable annotation', (q.question for q in train if q.id not in answered), len(train), "The mentor can write about them (--mentor-questions all)")]
+    return [
+        Found('rows without a rationale that is a text', teacher.left_out, rows, (),
+             "Fill the column or remove the rows; they are left out"),
+        Found('rows of no question here', teacher.strangers(questions), rows, (),
+             "See that question texts or ids are the same in both files"),
+        some('annotations with another answer than gold', (f'{a.reason}: {text[a.id]}' for a in said if not a.ok and a.answer is not None), len(said),
+             "They are left out, as the method wants it; look whether the gold or the answer is wrong"),
+        some('annotations in which no answer is read', (f'{a.reason}: {text[a.id]}' for a in said if a.answer is None), len(said),
+             "Another --extractor may read them"),
+        some('annotations that ended early', (f'{a.cut}: …{a.text[-60:]}' for a in said if a.cut), len(said),
+             "Ask again with a larger limit; they are left out (--train-on-cut keeps them)"),
+        some('annotations with thinking in them', (a.thinking for a in said if a.thinking), len(said),
+             "It is taken off and kept apart"),
+        some('rationales with an arrow in their midst', (a.rationale for a in said if MARKS['arrow'] in a.rationale), len(said),
+             "The last mark counts, so that the label can be read; look whether the steps end there"),
+        some('correct ones without steps', (text[a.id] for a in said if a.ok and not a.rationale.strip()), len(said),
+             "They are left out: there is nothing to learn from"),
+        some('correct ones with a step that does not hold', (f"{f[0].check}: {' '.join(str(v) for k, v in vars(f[0]).items() if k != 'check')}" for _, f in against), len(kept),
+             "--faithful leaves them out"),
+        some('train questions without a usable annotation', (q.question for q in train if q.id not in answered), len(train),
+             "The mentor can write about them (--mentor-questions all)")]
 
 # %% ../../nbs/5_pipeline/09_doctor.ipynb #b96a9641
 def of_tokenizer(name:str, # tiny, mini, a folder or a Hugging Face name
@@ -141,8 +160,14 @@ def of_tokenizer(name:str, # tiny, mini, a folder or a Hugging Face name
     flat = lambda t: ' '.join(t.split())
     lost = [(t, b) for t, b in zip(texts, back) if flat(t) != flat(b)]
     signs = Counter(c for t, b in lost for c in {*t} - {*b} if not c.isspace())
-    return [some('texts that the tokenizer cannot carry', [f"signs that get lost: {' '.join(f'{c} ({n})' for c, n in signs.most_common(12))}"]*bool(signs) + [f'{t} | {b}' for t, b in lost][:len(lost) - bool(signs)], len(texts), "Choose a model that has these signs, or write them otherwise"),
-        some(f'texts longer than {max_length} tokens', (f'{len(i)} tokens: {t}' for t, i in zip(texts, ids) if len(i) > max_length), len(texts), "Questions are cut, labels left out; raise --max-length")]
+    named = ' '.join(f'{c} ({n})' for c, n in signs.most_common(12))
+    seen = [f'signs that get lost: {named}']*bool(signs) + [f'{t} | {b}' for t, b in lost]
+    long = [f'{len(i)} tokens: {t}' for t, i in zip(texts, ids) if len(i) > max_length]
+    return [
+        some('texts that the tokenizer cannot carry', seen[:len(lost)], len(texts),
+             "Choose a model that has these signs, or write them otherwise"),
+        some(f'texts longer than {max_length} tokens', long, len(texts),
+             "Questions are cut, labels left out; raise --max-length")]
 
 # %% ../../nbs/5_pipeline/09_doctor.ipynb #10f229f8
 @dataclass(frozen=True)
@@ -152,9 +177,12 @@ class Diagnosis:
     kind: AnswerKind # Of the answers, given or guessed
     found: tuple[Found, ...] # One a check
     @property
-    def ill(self)->list[Found]: return [f for f in self.found if f.count]
+    def ill(self)->list[Found]: # In the order of the checks
+        "The checks that found something."
+        return [f for f in self.found if f.count]
     def __str__(self)->str:
-        return '\n'.join([f'{self.name}, answers read as {self.kind.name}: {len(self.ill)} of {len(self.found)} checks found something', *map(str, self.found)])
+        head = f'{self.name}, answers read as {self.kind.name}: {len(self.ill)} of {len(self.found)} checks found something'
+        return '\n'.join([head, *map(str, self.found)])
     @property
     def short(self)->str|None: # None where nothing was found
         "A line for the start of a run."
@@ -162,10 +190,13 @@ class Diagnosis:
     def save(self, path:str|Path # HTML file
             )->Path: # The same
         "Write a page."
-        with atomic_path(path) as tmp: tmp.write_text(html_page(f'{self.name}: what was found', f'<h1>{html.escape(self.name)}</h1><p>Answers read as {self.kind.name}: {len(self.ill)} of {len(self.found)} checks found something.</p>{self._repr_html_()}'), encoding='utf-8')
+        head = f'Answers read as {self.kind.name}: {len(self.ill)} of {len(self.found)} checks found something.'
+        body = f'<h1>{html.escape(self.name)}</h1><p>{head}</p>{self._repr_html_()}'
+        with atomic_path(path) as tmp: tmp.write_text(html_page(f'{self.name}: what was found', body), encoding='utf-8')
         return Path(path)
     def _repr_html_(self)->str:
-        return html_table(['check', 'found', 'of', 'for example', 'what to do'], [[f.check, f.count, f.of, ' · '.join(f.examples), f.mend if f.count else ''] for f in self.found])
+        rows = [[f.check, f.count, f.of, ' · '.join(f.examples), f.mend if f.count else ''] for f in self.found]
+        return html_table(['check', 'found', 'of', 'for example', 'what to do'], rows)
 
 def _questions(path, kind, columns)->tuple[list[Question], AnswerKind, list[Found]]:
     asked = read_asked(path, columns, kind is None or kind.name == 'choice')
@@ -201,7 +232,8 @@ def examine(questions:str|Path|None=None, # A file of one's own
     if questions is not None: rows, kind, found = _questions(questions, kind, columns)
     else: data = load_task(task, golds=golds); rows, kind, found = data.questions, data.task.kind, []
     found += of_questions(rows, kind) + of_sizes(rows)
-    teacher = recording(annotations) if annotations else Recorded(told) if task in PAPER and (told := _released(task)) else None
+    told = _released(task) if task in PAPER and not annotations else []
+    teacher = recording(annotations) if annotations else told and Recorded(told)
     if teacher: found += of_annotations(teacher, rows, kind, extractor)
     if model: found += of_tokenizer(model, [q.question for q in rows], max_length)
     return Diagnosis(Path(questions).name if questions else task, kind, tuple(found))

@@ -88,10 +88,14 @@ FORMS = [  # fields that a row must have, whose it is, how it is read
     (('input', 'output', 'target', 'epoch'), "inspect's", _inspect),
     (('doc', 'resps'), "lm-eval's", _lm_eval),
     (('problem', 'generations'), "OpenR1's", lambda r: _several(r, 'generations', ['problem', 'id'], 'answer')),
-    (('text',), 'plain', _plain), (('rationale', 'answer'), 'plain', _plain),
-    (('conversations',), 'conversations', lambda r: _conversation(r, 'conversations')), (('messages',), 'conversations', lambda r: _conversation(r, 'messages')),
-    (('prompt', 'completion'), 'pairs', lambda r: _several(r, 'completion', ['id', 'prompt'], 'gold')), (('prompt', 'response'), 'pairs', lambda r: _several(r, 'response', ['id', 'prompt'], 'gold')),
-    (('question', 'response'), 'pairs', lambda r: _several(r, 'response', ['id', 'question'], 'gold')), (('problem', 'solution'), 'pairs', lambda r: _several(r, 'solution', ['id', 'problem'], 'answer')),
+    (('text',), 'plain', _plain),
+    (('rationale', 'answer'), 'plain', _plain),
+    (('conversations',), 'conversations', lambda r: _conversation(r, 'conversations')),
+    (('messages',), 'conversations', lambda r: _conversation(r, 'messages')),
+    (('prompt', 'completion'), 'pairs', lambda r: _several(r, 'completion', ['id', 'prompt'], 'gold')),
+    (('prompt', 'response'), 'pairs', lambda r: _several(r, 'response', ['id', 'prompt'], 'gold')),
+    (('question', 'response'), 'pairs', lambda r: _several(r, 'response', ['id', 'question'], 'gold')),
+    (('problem', 'solution'), 'pairs', lambda r: _several(r, 'solution', ['id', 'problem'], 'answer')),
     (('input', 'answer'), "the authors'", lambda r: [Said((r['input'],), None, r['answer'])])]
 
 def said_in(row:dict, # Of somebody's file
